@@ -116,6 +116,10 @@ class MultilabelDataset:
             annotations=dict(annotations or {}),
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> MultilabelDataset:
+        """Itself: a data set is never changed, and ``gym.make`` copies its arguments."""
+        return self
+
     @property
     def num_features(self) -> int:
         """Number of feature columns."""
@@ -151,6 +155,11 @@ class MultilabelDataset:
         """Label indicators of some rows, ``(len(rows), num_labels)``; never ask for a whole data set."""
         dense: NDArray[np.bool_] = self.labels[rows].toarray().astype(bool)
         return dense
+
+    def feature_range(self) -> tuple[float, float]:
+        """Bounds that every feature of every row keeps, the upper above the lower."""
+        low, high = float(self.features.min()), float(self.features.max())
+        return low, high if high > low else low + 1.0
 
     def label_frequencies(self, split: str = "train") -> NDArray[np.int64]:
         """How many rows of a split carry each label, ``(num_labels,)``."""

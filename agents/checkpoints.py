@@ -1,0 +1,101 @@
+"""Checkpoints of chain networks: tensors and plain values only, loaded without running code."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labelchain.agents.decoding import AveragedModel, ChainPredictor
+from labelchain.agents.networks import ChainNetwork, NetworkConfig, build_network
+from labelchain.agents.runs import RunError
+from labelchain.envs.evaluation import Predictor, SelectedPredictor
+from labelchain.envs.files import written_beside
+
+FORMAT = 1
+
+Record = dict[str, Any]
+"""One network as plain values: its shape and its ``state_dict``."""
+
+
+def record_of(network: ChainNetwork) -> Record:
+    """A copy of a network as it is now."""
+    return {
+        "num_features": network.num_features,
+        "num_labels": network.num_labels,
+        "config": asdict(network.config),
+        "scaling": network.scaler.scaling,
+        "state": {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()},
+    }
+
+
+def network_of(record: Record) -> ChainNetwork:
+    """The network that a record describes, in eval mode."""
+    config = NetworkConfig(**record["config"])
+    network = build_network(record["num_features"], record["num_labels"], config, record["scaling"])
+    network.load_state_dict(record["state"])
+    return network.eval()
+
+
+def save_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values, beside and renamed."""
+    with written_beside(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """Read what :func:`save_tensors` wrote; never runs code from the file.
+
+    Raises:
+        RunError: If the file is missing, damaged, or holds anything but tensors and plain values.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved in part") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(f"{path} is not a labelchain checkpoint, or is damaged ({reason}); train again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise RunError(f"{path} is not a labelchain checkpoint of format {FORMAT}; train again with this version")
+    return content
+
+
+def save_chain_model(
+    path: Path, ranking: Sequence[Record], label_set: Sequence[Record], max_labels: int
+) -> None:
+    """Write the networks that rank and those that give label sets (each list is averaged while decoding)."""
+    content = {"format": FORMAT, "ranking": list(ranking), "label_set": list(label_set), "max_labels": max_labels}
+    save_tensors(path, content)
+
+
+def load_records(path: Path) -> dict[str, Any]:
+    """The content of a file that :func:`save_chain_model` wrote."""
+    return load_tensors(path)
+
+
+def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredictor:
+    """A predictor from one or more networks, averaged while decoding."""
+    networks = [network_of(record) for record in records]
+    return ChainPredictor(networks[0] if len(networks) == 1 else AveragedModel(networks), max_labels)
+
+
+def load_chain_model(path: Path) -> Predictor:
+    """The predictor that :func:`save_chain_model` wrote.
+
+    Raises:
+        RunError: If the file is missing, damaged or of another format.
+    """
+    content = load_tensors(path)
+    try:
+        return SelectedPredictor(
+            ranking=chain_predictor(content["ranking"], content["max_labels"]),
+            label_set=chain_predictor(content["label_set"], content["max_labels"]),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise RunError(f"{path} does not describe a chain model ({error}); train again") from error

@@ -1,0 +1,158 @@
+"""Greedy decoding and sampling of chains, for anything that gives step distributions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labelchain.agents.networks import State
+from labelchain.envs.metrics import RANKED, Predictions
+
+
+class StepModel(Protocol):
+    """A distribution over the next label given the input and the labels so far."""
+
+    @property
+    def num_labels(self) -> int:
+        """L."""
+
+    @property
+    def state_parts(self) -> int:
+        """How many tensors a state has."""
+
+    def start(self, features: Tensor) -> State:
+        """The state before the first label, from ``(n, num_features)``."""
+
+    def advance(self, state: State, labels: Tensor) -> State:
+        """The state after one more label ``(n,)``."""
+
+    def log_probs(self, state: State, emitted: Tensor) -> Tensor:
+        """``(n, num_labels + 1)``; minus infinity where ``emitted`` ``(n, num_labels)`` is true."""
+
+
+class AveragedModel:
+    """Several step models whose distributions are averaged at every step of one chain."""
+
+    def __init__(self, models: Sequence[StepModel]) -> None:
+        if not models or len({model.num_labels for model in models}) != 1:
+            raise ValueError("averaging takes one or more models of the same number of labels")
+        self.models = list(models)
+        self.num_labels = models[0].num_labels
+        self.state_parts = sum(model.state_parts for model in models)
+
+    def start(self, features: Tensor) -> State:
+        """All states, one after the other."""
+        return tuple(tensor for model in self.models for tensor in model.start(features))
+
+    def advance(self, state: State, labels: Tensor) -> State:
+        """All states after one more label ``(n,)``."""
+        parts = zip(self.models, self._split(state), strict=True)
+        return tuple(tensor for model, part in parts for tensor in model.advance(part, labels))
+
+    def log_probs(self, state: State, emitted: Tensor) -> Tensor:
+        """The logarithm of the mean probability, ``(n, num_labels + 1)``."""
+        parts = zip(self.models, self._split(state), strict=True)
+        each = torch.stack([model.log_probs(part, emitted) for model, part in parts])
+        return each.logsumexp(dim=0) - math.log(len(self.models))
+
+    def _split(self, state: State) -> list[State]:
+        parts = iter(state)
+        return [tuple(itertools.islice(parts, model.state_parts)) for model in self.models]
+
+
+@torch.no_grad()
+def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Predictions:
+    """Both decodings of Nam et al. (2019) in one pass.
+
+    The *label set* is the greedy chain up to STOP or ``max_labels`` labels. The *ranking* is the greedy chain
+    with STOP forbidden until five labels are out; rank is position. Up to STOP the two are the same chain.
+
+    Args:
+        model: Gives the step distributions.
+        features: ``(n, num_features)`` float32.
+        max_labels: Chain limit of the label set.
+
+    Returns:
+        Predictions for the ``n`` rows, ranking ``(n, min(5, L))``.
+    """
+    num_rows, num_labels = len(features), model.num_labels
+    length = min(max(RANKED, max_labels), num_labels)
+    out = torch.full((num_rows, length), -1, dtype=torch.int64, device=features.device)
+    stopped_at = torch.full((num_rows,), max_labels, dtype=torch.int64, device=features.device)
+    rows = torch.arange(num_rows, device=features.device)  # the chains that still run
+    emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
+    state = model.start(features)
+    for step in range(length):
+        log_probs = model.log_probs(state, emitted)
+        best, label = log_probs[:, :num_labels].max(dim=1)
+        stops = log_probs[:, num_labels] > best
+        stopped_at[rows] = torch.where(stops, stopped_at[rows].clamp(max=step), stopped_at[rows])
+        going = (stopped_at[rows] > step) | (step < RANKED)
+        if not going.all():
+            rows, label, emitted = rows[going], label[going], emitted[going]
+            state = tuple(tensor[going] for tensor in state)
+            if len(rows) == 0:
+                break
+        out[rows, step] = label
+        emitted = emitted.scatter(1, label[:, None], True)
+        if step + 1 < length:
+            state = model.advance(state, label)
+    in_set = torch.arange(length, device=features.device) < stopped_at[:, None]
+    chains = torch.where(in_set, out, -1)
+    longest = max(1, int((chains >= 0).sum(dim=1).max()))
+    return Predictions(out[:, :RANKED].cpu().numpy(), chains[:, :longest].cpu().numpy())
+
+
+@torch.no_grad()
+def sample_chains(model: StepModel, features: Tensor, max_labels: int, generator: torch.Generator) -> Tensor:
+    """Draw one chain per row, no label twice.
+
+    Args:
+        model: Gives the step distributions; put networks in eval mode.
+        features: ``(n, num_features)`` float32.
+        max_labels: Chain limit.
+        generator: On the features' device.
+
+    Returns:
+        ``(n, length)`` int64 actions: labels, then STOP (``num_labels``) unless the limit came first, then -1.
+    """
+    num_rows, num_labels = len(features), model.num_labels
+    length = min(max_labels, num_labels)
+    actions = torch.full((num_rows, length), -1, dtype=torch.int64, device=features.device)
+    rows = torch.arange(num_rows, device=features.device)
+    emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
+    state = model.start(features)
+    for step in range(length):
+        probabilities = model.log_probs(state, emitted).exp()
+        action = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+        actions[rows, step] = action
+        going = action < num_labels
+        if not going.all():
+            rows, action, emitted = rows[going], action[going], emitted[going]
+            state = tuple(tensor[going] for tensor in state)
+            if len(rows) == 0:
+                return actions[:, : step + 1]
+        emitted = emitted.scatter(1, action[:, None], True)
+        if step + 1 < length:
+            state = model.advance(state, action)
+    return actions
+
+
+class ChainPredictor:
+    """A step model as a :class:`labelchain.envs.Predictor`: decodes batches of numpy features."""
+
+    def __init__(self, model: StepModel, max_labels: int, device: torch.device | str = "cpu") -> None:
+        self.model = model
+        self.max_labels = max_labels
+        self.device = torch.device(device)
+
+    def predict(self, features: NDArray[np.float32]) -> Predictions:
+        """Decode ``(n, num_features)`` greedily."""
+        return decode_greedily(self.model, torch.from_numpy(features).to(self.device), self.max_labels)

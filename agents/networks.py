@@ -1,0 +1,295 @@
+"""The chain network: p(next label | input, labels so far), over L labels and STOP.
+
+Two cells share one interface. ``sum`` (ours) keeps the sum of the embeddings of the labels so far, so it does
+not depend on their order and, given a chain, computes all its steps in parallel. ``gru`` is the recurrent cell
+of Nam et al. (ICML 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from labelchain.envs.datasets import MultilabelDataset
+
+State = tuple[Tensor, ...]
+"""What a network remembers of each chain; every tensor has the rows as its first axis."""
+
+Scaling = Literal["unit-rows", "standard", "none"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a chain network."""
+
+    cell: Literal["sum", "gru"] = "sum"
+    """How the labels so far are remembered."""
+    width: int = 256
+    """Size of the state."""
+    embedding: int = 256
+    """Size of a label's embedding (``gru``; the ``sum`` cell embeds labels in its state)."""
+    hidden: int = 256
+    """Size of the output layer's hidden units (``gru``)."""
+    dropout: float = 0.3
+    """Dropout rate inside, one mask per chain."""
+    input_dropout: float = 0.1
+    """Dropout rate of the input features."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError on a setting out of range."""
+        if self.cell not in ("sum", "gru"):
+            raise ValueError(f"cell must be 'sum' or 'gru', got {self.cell!r}")
+        for name in ("width", "embedding", "hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dropout", "input_dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+
+
+class InputScaler(nn.Module):
+    """Scale inputs as the training rows ask for; part of the network, so that it is saved with it.
+
+    Rows of sparse data sets (bags of words) get unit length; dense features get zero mean and unit variance
+    over the training rows; pictures stay as they are.
+    """
+
+    def __init__(self, num_features: int, scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("scale", torch.ones(num_features))
+
+    def fit(self, dataset: MultilabelDataset) -> None:
+        """Take mean and variance from the training rows (``standard`` only)."""
+        if self.scaling != "standard":
+            return
+        features = torch.from_numpy(dataset.dense_features(dataset.rows("train"))).double()
+        deviation = features.std(dim=0, correction=0)
+        self.mean.copy_(features.mean(dim=0))
+        self.scale.copy_(1.0 / torch.where(deviation > 1e-8, deviation, torch.ones_like(deviation)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scale ``(n, num_features)``."""
+        if self.scaling == "unit-rows":
+            return nn.functional.normalize(features, dim=-1)
+        if self.scaling == "standard":
+            return (features - self.mean) * self.scale
+        return features
+
+
+def scaling_for(dataset: MultilabelDataset) -> Scaling:
+    """The scaling that suits a data set, see :class:`InputScaler`."""
+    if dataset.is_sparse:
+        return "unit-rows"
+    return "none" if dataset.image_shape is not None else "standard"
+
+
+def _chain_dropout(values: Tensor, rate: float, training: bool) -> Tensor:
+    """Variational dropout: one rescaled mask per chain, the same at all its steps. ``(n, steps, width)``."""
+    if not training or rate == 0.0:
+        return values
+    keep = torch.full_like(values[:, :1], 1.0 - rate)
+    return values * (torch.bernoulli(keep) / (1.0 - rate))
+
+
+class ChainNetwork(nn.Module):
+    """The network of every learner here; make one with :func:`make_network`.
+
+    Attributes:
+        num_features: Columns of the input.
+        num_labels: L; output ``L`` is STOP.
+        config: Its shape.
+        state_parts: How many tensors its state has.
+    """
+
+    state_parts: ClassVar[int]
+
+    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.num_labels = num_labels
+        self.config = config
+        self.scaler = InputScaler(num_features, scaling)
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.value_head = nn.Linear(config.width, 1)
+
+    def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:
+        """All steps of given chains at once (teacher forcing).
+
+        Args:
+            features: ``(n, num_features)`` float32.
+            chains: ``(n, length)`` int64 labels, padded with -1.
+
+        Returns:
+            Logits ``(n, length + 1, num_labels + 1)`` of the step after each prefix, the empty one first, and
+            the hidden states ``(n, length + 1, width)`` for :meth:`values`.
+        """
+        raise NotImplementedError
+
+    def start(self, features: Tensor) -> State:
+        """The state before the first label, from ``(n, num_features)``."""
+        raise NotImplementedError
+
+    def advance(self, state: State, labels: Tensor) -> State:
+        """The state after one more label ``(n,)`` int64."""
+        raise NotImplementedError
+
+    def logits(self, state: State) -> Tensor:
+        """Logits of the next step, ``(n, num_labels + 1)``."""
+        raise NotImplementedError
+
+    def log_probs(self, state: State, emitted: Tensor) -> Tensor:
+        """Log-probabilities of the next step given that no label is emitted twice.
+
+        Args:
+            state: From :meth:`start` or :meth:`advance`.
+            emitted: ``(n, num_labels)`` bool.
+
+        Returns:
+            ``(n, num_labels + 1)``; minus infinity for emitted labels.
+        """
+        logits = self.logits(state)
+        logits[:, : self.num_labels].masked_fill_(emitted, -torch.inf)
+        return logits.log_softmax(dim=-1)
+
+    def values(self, hidden: Tensor) -> Tensor:
+        """The expected return from each hidden state, ``(n, steps)``; sends no gradient into the states."""
+        result: Tensor = self.value_head(hidden.detach()).squeeze(-1)
+        return result
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        scaled: Tensor = self.input_dropout(self.scaler(features))
+        return scaled
+
+
+class SumNetwork(ChainNetwork):
+    """The ``sum`` cell: layer-normalised (projection of x + sum of embeddings / sqrt(step)), a residual layer.
+
+    A linear skip from the input to the logits lets it be at least a linear classifier.
+    """
+
+    state_parts = 4
+
+    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+        super().__init__(num_features, num_labels, config, scaling)
+        self.project = nn.Linear(num_features, config.width)
+        self.embed = nn.Embedding(num_labels + 1, config.width, padding_idx=num_labels)
+        self.norm = nn.LayerNorm(config.width)
+        self.residual = nn.Linear(config.width, config.width)
+        self.output = nn.Linear(config.width, num_labels + 1)
+        self.skip = nn.Linear(num_features, num_labels + 1, bias=False)
+
+    def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+        inputs = self._scaled(features)
+        labels = torch.where(chains < 0, self.num_labels, chains)
+        sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))  # (n, length + 1, width)
+        steps = torch.arange(sums.shape[1], device=sums.device).clamp(min=1).sqrt()
+        hidden = self._hidden(self.project(inputs)[:, None], sums / steps[:, None])
+        rate, training = self.config.dropout, self.training
+        return self.output(_chain_dropout(hidden, rate, training)) + self.skip(inputs)[:, None], hidden
+
+    def start(self, features: Tensor) -> State:  # noqa: D102
+        inputs = self._scaled(features)
+        projected = self.project(inputs)
+        steps = torch.zeros(len(inputs), 1, device=inputs.device)
+        return projected, self.skip(inputs), torch.zeros_like(projected), steps
+
+    def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
+        projected, skip, sums, steps = state
+        return projected, skip, sums + self.embed(labels), steps + 1
+
+    def logits(self, state: State) -> Tensor:  # noqa: D102
+        projected, skip, sums, steps = state
+        hidden = self._hidden(projected[:, None], (sums / steps.clamp(min=1).sqrt())[:, None])[:, 0]
+        result: Tensor = self.output(hidden) + skip
+        return result
+
+    def _hidden(self, projected: Tensor, sums: Tensor) -> Tensor:
+        normed = self.norm(projected + sums)
+        dropped = _chain_dropout(normed, self.config.dropout, self.training)
+        hidden: Tensor = normed + torch.relu(self.residual(dropped))
+        return hidden
+
+
+class GRUNetwork(ChainNetwork):
+    """The ``gru`` cell of Nam et al. (2019).
+
+    ``h0 = relu(W x)``; the step input is ``[embedding of the previous label; relu(C x)]``; both 3H
+    pre-activations of the cell are layer-normalised; the output is an MLP over the previous embedding and the
+    state. Dropout has one rescaled mask per chain.
+    """
+
+    state_parts = 3
+
+    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+        super().__init__(num_features, num_labels, config, scaling)
+        width, embedding = config.width, config.embedding
+        self.initial = nn.Linear(num_features, width)
+        self.context = nn.Linear(num_features, embedding)
+        self.embed = nn.Embedding(num_labels + 1, embedding)  # the last row starts a chain
+        self.from_label = nn.Linear(embedding, 3 * width, bias=False)
+        self.from_context = nn.Linear(embedding, 3 * width, bias=False)
+        self.from_state = nn.Linear(width, 3 * width, bias=False)
+        self.input_norm = nn.LayerNorm(3 * width)
+        self.state_norm = nn.LayerNorm(3 * width)
+        self.mix = nn.Linear(embedding + width, config.hidden)
+        self.output = nn.Linear(config.hidden, num_labels + 1)
+
+    def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+        inputs = self._scaled(features)
+        state = torch.relu(self.initial(inputs))
+        previous = nn.functional.pad(torch.where(chains < 0, self.num_labels, chains), (1, 0), value=self.num_labels)
+        rate, training = self.config.dropout, self.training
+        embedded = _chain_dropout(self.embed(previous), rate, training)  # (n, length + 1, embedding)
+        # All that does not wait for the state is computed for every step at once.
+        context = self.from_context(torch.relu(self.context(inputs)))
+        gates = self.input_norm(self.from_label(embedded) + context[:, None])
+        states = []
+        for step in range(previous.shape[1]):
+            state = self._cell(gates[:, step], state)
+            states.append(state)
+        hidden = torch.stack(states, dim=1)
+        dropped = _chain_dropout(hidden, rate, training)
+        return self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1)))), hidden
+
+    def start(self, features: Tensor) -> State:  # noqa: D102
+        inputs = self._scaled(features)
+        context = self.from_context(torch.relu(self.context(inputs)))
+        first = torch.full((len(inputs),), self.num_labels, dtype=torch.int64, device=inputs.device)
+        state = torch.relu(self.initial(inputs))
+        return self.advance((state, self.embed(first), context), first)
+
+    def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
+        hidden, _, context = state
+        embedded = self.embed(labels)
+        gates = self.input_norm(self.from_label(embedded) + context)
+        return self._cell(gates, hidden), embedded, context
+
+    def logits(self, state: State) -> Tensor:  # noqa: D102
+        hidden, embedded, _ = state
+        result: Tensor = self.output(torch.relu(self.mix(torch.cat([embedded, hidden], dim=-1))))
+        return result
+
+    def _cell(self, gates: Tensor, state: Tensor) -> Tensor:
+        reset_in, update_in, new_in = gates.chunk(3, dim=-1)
+        reset_h, update_h, new_h = self.state_norm(self.from_state(state)).chunk(3, dim=-1)
+        update = torch.sigmoid(update_in + update_h)
+        new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_h) * new_h)
+        return update * state + (1.0 - update) * new
+
+
+def make_network(dataset: MultilabelDataset, config: NetworkConfig) -> ChainNetwork:
+    """A network for a data set, its input scaling taken from the training rows, its weights from torch's RNG."""
+    network = build_network(dataset.num_features, dataset.num_labels, config, scaling_for(dataset))
+    network.scaler.fit(dataset)
+    return network
+
+
+def build_network(num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling) -> ChainNetwork:
+    """A network of the given shape."""
+    kind = SumNetwork if config.cell == "sum" else GRUNetwork
+    return kind(num_features, num_labels, config, scaling)

@@ -1,0 +1,165 @@
+"""Run directories: configuration, event files, checkpoints and the final result of one learner's training."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from labelchain.agents.settings import Settings
+from labelchain.envs.files import written_beside
+
+Progress = Callable[[float, str], None]
+"""Called now and then with the share of the work done, in [0, 1], and a few words on what is being done."""
+
+PACKAGES = ("labelchain", "gymnasium", "numpy", "scikit-learn", "scipy", "stable-baselines3", "sb3-contrib", "torch")
+
+
+class RunError(ValueError):
+    """A run directory is not what it should be; the message says what was expected, what came, what to do."""
+
+
+class Run:
+    """One learner, one data set, one seed, in one directory.
+
+    ``config.json`` holds the full configuration, the seed and the versions of everything that counts;
+    ``result.json``, written last, the final metrics. TensorBoard event files lie beside them.
+
+    Attributes:
+        directory: Where everything lies.
+        learner: Name of the learner.
+        dataset: What names the data set: a catalogue name or a path.
+        seed: Seeds everything random.
+        settings: All hyperparameters.
+    """
+
+    def __init__(self, directory: Path, learner: str, dataset: str, seed: int, settings: Settings) -> None:
+        self.directory = directory
+        self.learner = learner
+        self.dataset = dataset
+        self.seed = seed
+        self.settings = settings
+
+    @classmethod
+    def open(cls, directory: Path) -> Run:
+        """A run that exists.
+
+        Raises:
+            RunError: If the directory holds no readable ``config.json`` of this version.
+        """
+        config = read_json(directory / "config.json")
+        try:
+            settings = Settings(**config["settings"])
+            return cls(directory, config["learner"], config["dataset"], int(config["seed"]), settings)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"
+            ) from error
+
+    def create(self) -> None:
+        """Write the configuration, or check that a run begun earlier in this directory has the same one.
+
+        Raises:
+            RunError: If the directory holds another run.
+        """
+        path = self.directory / "config.json"
+        if path.exists():
+            begun = Run.open(self.directory)
+            for name in ("learner", "dataset", "seed", "settings"):
+                if getattr(begun, name) != getattr(self, name):
+                    raise RunError(
+                        f"{self.directory} holds a run with another {name}: {getattr(begun, name)!r}, "
+                        f"not {getattr(self, name)!r}; choose another folder or remove it"
+                    )
+            return
+        write_json(path, self.config())
+
+    def config(self) -> dict[str, Any]:
+        """The full configuration."""
+        return {
+            "learner": self.learner,
+            "dataset": self.dataset,
+            "seed": self.seed,
+            "settings": asdict(self.settings),
+            "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "threads": torch.get_num_threads(),
+        }
+
+    @property
+    def result(self) -> dict[str, float] | None:
+        """The final test metrics, or ``None`` if the run is not finished."""
+        path = self.directory / "result.json"
+        return read_json(path)["metrics"] if path.exists() else None
+
+    def seconds(self) -> float:
+        """How long the training and evaluation of a finished run took."""
+        return float(read_json(self.directory / "result.json")["seconds"])
+
+    def finish(self, metrics: Mapping[str, float], seconds: float) -> None:
+        """Write the final test metrics; the run counts as finished from here on."""
+        write_json(self.directory / "result.json", {"metrics": dict(metrics), "seconds": seconds})
+
+
+class RunLogger:
+    """Writes a run's TensorBoard events, under the same tags for every learner.
+
+    ``eval/<metric>`` are validation metrics while learning, ``test/<metric>`` the final ones, ``train/<figure>``
+    what the learner says of itself. The step is the number of inputs seen, so that curves compare.
+    """
+
+    def __init__(self, run: Run, purge_step: int | None = None) -> None:
+        self._run = run
+        self._writer = SummaryWriter(str(run.directory), purge_step=purge_step)
+
+    def __enter__(self) -> RunLogger:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._writer.close()
+
+    def scalars(self, prefix: str, values: Mapping[str, float], step: int) -> None:
+        """Write ``prefix/name`` for each value."""
+        for name, value in values.items():
+            self._writer.add_scalar(f"{prefix}/{name}", value, step)
+
+    def final(self, metrics: Mapping[str, float], step: int) -> None:
+        """Write the final test metrics and the hyperparameters that go with them."""
+        self.scalars("test", metrics, step)
+        chosen = {"learner": self._run.learner, "dataset": self._run.dataset, "seed": self._run.seed}
+        values = {name: str(value) if value is None else value for name, value in asdict(self._run.settings).items()}
+        # SummaryWriter.add_hparams would open a second run in a sub-folder.
+        parts = hparams(chosen | values, {f"test/{name}": value for name, value in metrics.items()})
+        for part in parts:
+            self._writer.file_writer.add_summary(part)
+        self._writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        RunError: If the file is missing or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} does not exist: expected a folder that a labelchain command wrote") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} must hold a JSON object, got {type(content).__name__}")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, beside and renamed."""
+    with written_beside(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

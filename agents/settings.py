@@ -1,0 +1,122 @@
+"""Hyperparameters: one documented dataclass, and the values that suit a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from labelchain.agents.networks import NetworkConfig
+from labelchain.envs import default_max_labels
+from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.rewards import make_reward
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run can be told. The same settings serve every learner of a comparison."""
+
+    cell: Literal["sum", "gru"] = "sum"
+    """How the network remembers the labels so far."""
+    width: int = 256
+    """Size of the network's state."""
+    embedding: int = 256
+    """Size of a label's embedding (``gru``)."""
+    hidden: int = 256
+    """Size of the output layer's hidden units (``gru``)."""
+    dropout: float = 0.3
+    """Dropout rate inside the network."""
+    input_dropout: float = 0.1
+    """Dropout rate of the input features."""
+    epochs: int = 40
+    """Passes over the training rows, the warm-up of RL learners included."""
+    batch_size: int = 128
+    """Inputs per gradient step."""
+    learning_rate: float = 1e-3
+    """Adam's first learning rate; it falls to zero along a cosine."""
+    clip: float = 10.0
+    """Largest gradient norm."""
+    warmup: float = 0.5
+    """Share of the epochs in which RL learners train by maximum likelihood in random orders first."""
+    rl_learning_rate: float = 3e-4
+    """As ``learning_rate``, for the RL epochs after the warm-up."""
+    reward: str = "ndcg@5"
+    """The reward of RL learners, by name."""
+    discount: float = 1.0
+    """Discount of later rewards in the returns of sampled chains, in [0, 1]."""
+    entropy: float = 0.01
+    """Weight of the entropy bonus of ``chain-pg``."""
+    alpha: float = 0.5
+    """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
+    max_labels: int | None = None
+    """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
+    sb3_steps: int = 150_000
+    """Environment steps of Stable-Baselines3 agents."""
+    sb3_reward: str = "f1"
+    """The reward of Stable-Baselines3 agents, by name."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError on a value out of range."""
+        self.network()
+        for name in ("epochs", "batch_size", "sb3_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "rl_learning_rate", "clip"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        for name in ("warmup", "discount", "alpha"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0.0 <= self.entropy < float("inf"):
+            raise ValueError(f"entropy must be finite and at least 0, got {self.entropy}")
+        if self.max_labels is not None and self.max_labels < 1:
+            raise ValueError(f"max_labels must be at least 1, got {self.max_labels}")
+        for name in (self.reward, self.sb3_reward):
+            make_reward(name, num_labels=1)
+
+    def network(self) -> NetworkConfig:
+        """The network's part of the settings."""
+        names = [field.name for field in fields(NetworkConfig)]
+        return NetworkConfig(**{name: getattr(self, name) for name in names})
+
+    def chain_limit(self, dataset: MultilabelDataset) -> int:
+        """``max_labels``, or the default for the data set."""
+        return self.max_labels if self.max_labels is not None else default_max_labels(dataset)
+
+    def with_changes(self, changes: dict[str, Any]) -> Settings:
+        """A copy with some values changed, given as values or as text (``"0.5"``, ``"none"``).
+
+        Raises:
+            ValueError: If a name is unknown, or a text is no value of its type.
+        """
+        known = {field.name: field for field in fields(self)}
+        parsed = {}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"unknown setting {name!r}: expected one of {', '.join(known)}")
+            parsed[name] = _parse(name, str(known[name].type), value) if isinstance(value, str) else value
+        return dataclasses.replace(self, **parsed)
+
+
+def _parse(name: str, kind: str, text: str) -> Any:
+    if "None" in kind and text.lower() == "none":
+        return None
+    convert = int if kind.startswith("int") else float if kind.startswith("float") else str
+    try:
+        return convert(text)
+    except ValueError as error:
+        raise ValueError(f"setting {name} must be of type {kind}, got {text!r}") from error
+
+
+TUNED: dict[str, dict[str, Any]] = {
+    "bibtex": {"width": 512, "dropout": 0.5, "input_dropout": 0.5},
+    "delicious": {"width": 512, "dropout": 0.3, "input_dropout": 0.2},
+    "digit-scenes": {"width": 256, "dropout": 0.3, "input_dropout": 0.1},
+}
+"""Values chosen on the validation rows of single data sets."""
+
+
+def settings_for(dataset: MultilabelDataset) -> Settings:
+    """The settings that suit a data set: tuned ones, or else by the kind of its features."""
+    general = {"width": 512, "dropout": 0.5, "input_dropout": 0.3} if dataset.is_sparse else {}
+    return Settings().with_changes(TUNED.get(dataset.name, general))

@@ -1,0 +1,176 @@
+"""The training loop that every network learner shares: phases, validation, model selection, resuming."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelchain.agents.checkpoints import FORMAT, Record, load_tensors, record_of, save_chain_model, save_tensors
+from labelchain.agents.decoding import ChainPredictor
+from labelchain.agents.likelihood import Batch, Objective, label_lists
+from labelchain.agents.networks import ChainNetwork, make_network
+from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.envs import MultilabelDataset, evaluate
+
+SELECTED_BY = {"ranking": "nDCG@5", "label_set": "f1_example"}
+"""The validation metric that selects the model for each family of metrics."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs with one objective; the learning rate falls to zero along a cosine."""
+
+    name: str
+    objective: Objective
+    epochs: int
+    learning_rate: float
+
+
+@dataclass
+class Selection:
+    """The best model so far for one family of metrics."""
+
+    score: float = -math.inf
+    record: Record = field(default_factory=dict)
+
+
+def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progress: Progress) -> int:
+    """Train a chain network, and write ``model.pt`` with the models that the validation rows select.
+
+    Models are selected in the last phase. After each epoch everything needed to go on is written to
+    ``last.pt``; a run that was stopped goes on from there and ends bit-equal to one that was not, since all
+    randomness of an epoch follows from the seed and the epoch's number.
+
+    Returns:
+        The number of inputs seen.
+
+    Raises:
+        RunError: If the loss is not finite, or ``last.pt`` is damaged.
+    """
+    phases = [phase for phase in phases if phase.epochs > 0]
+    total = sum(phase.epochs for phase in phases)
+    seen = total * len(dataset.rows("train"))
+    last, model_path = run.directory / "last.pt", run.directory / "model.pt"
+    if model_path.exists():
+        return seen
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        state = _TrainingState(make_network(dataset, run.settings.network()))
+        if last.exists():
+            state.restore(load_tensors(last), phases)
+        rows = dataset.rows("train")
+        with RunLogger(run, purge_step=state.epoch * len(rows) + 1 if state.epoch else None) as logger:
+            while state.epoch < total:
+                phase, epoch_in_phase = _phase_of(phases, state.epoch)
+                if epoch_in_phase == 0:
+                    state.begin(phase)
+                figures = _epoch(run, dataset, phase, epoch_in_phase, state)
+                state.epoch += 1
+                model = ChainPredictor(state.network.eval(), run.settings.chain_limit(dataset))
+                metrics = evaluate(model, dataset, "validation").metrics
+                logger.scalars("train", figures, state.epoch * len(rows))
+                logger.scalars("eval", metrics, state.epoch * len(rows))
+                if phase is phases[-1]:
+                    state.select(metrics)
+                save_tensors(last, state.content())
+                progress(state.epoch / total, f"{phase.name}, nDCG@5 {metrics['nDCG@5']:.1f}")
+    save_chain_model(
+        model_path,
+        [state.best["ranking"].record],
+        [state.best["label_set"].record],
+        run.settings.chain_limit(dataset),
+    )
+    last.unlink(missing_ok=True)
+    return seen
+
+
+class _TrainingState:
+    """What changes while training."""
+
+    def __init__(self, network: ChainNetwork) -> None:
+        self.network = network
+        self.epoch = 0
+        self.best = {family: Selection() for family in SELECTED_BY}
+
+    def begin(self, phase: Phase) -> None:
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.learning_rate)
+
+    def select(self, metrics: dict[str, float]) -> None:
+        for family, metric in SELECTED_BY.items():
+            if metrics[metric] > self.best[family].score:
+                self.best[family] = Selection(metrics[metric], record_of(self.network))
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "epoch": self.epoch,
+            "network": record_of(self.network),
+            "optimiser": self.optimiser.state_dict(),
+            "best": {family: {"score": s.score, "record": s.record} for family, s in self.best.items()},
+        }
+
+    def restore(self, content: dict[str, Any], phases: Sequence[Phase]) -> None:
+        try:
+            self.epoch = int(content["epoch"])
+            self.network.load_state_dict(content["network"]["state"])
+            self.begin(phases[0])
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.best = {family: Selection(**content["best"][family]) for family in SELECTED_BY}
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(f"last.pt does not belong to this run ({error}); remove it to start again") from error
+
+
+def _phase_of(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
+    """The phase that an epoch falls in, and its number within the phase."""
+    for phase in phases:
+        if epoch < phase.epochs:
+            return phase, epoch
+        epoch -= phase.epochs
+    raise IndexError("epoch past the last phase")
+
+
+def _epoch(
+    run: Run, dataset: MultilabelDataset, phase: Phase, epoch_in_phase: int, state: _TrainingState
+) -> dict[str, float]:
+    """Train one epoch; return the mean of each logged figure."""
+    begun = time.perf_counter()
+    seed = int(np.random.SeedSequence([run.seed, state.epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    batches = list(_batches(dataset.rows("train"), run.settings.batch_size, seed))
+    network = state.network.train()
+    figures: dict[str, list[float]] = {}
+    for number, rows in enumerate(batches):
+        done = (epoch_in_phase + number / len(batches)) / phase.epochs
+        for group in state.optimiser.param_groups:
+            group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+        batch = Batch(torch.from_numpy(dataset.dense_features(rows)), label_lists(dataset, torch.from_numpy(rows)))
+        loss, logs = phase.objective.loss(network, batch, generator)
+        if not torch.isfinite(loss):
+            raise RunError(
+                f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, batch {number + 1} "
+                f"(rows {rows[:3].tolist()}, ...); try a lower learning rate"
+            )
+        state.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), run.settings.clip)
+        state.optimiser.step()
+        for name, value in logs.items():
+            figures.setdefault(name, []).append(value)
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    return means | {
+        "learning_rate": state.optimiser.param_groups[0]["lr"],
+        "inputs_per_second": sum(map(len, batches)) / (time.perf_counter() - begun),
+    }
+
+
+def _batches(rows: np.ndarray, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """The rows in random order, in batches of nearly equal size."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    yield from np.array_split(shuffled, max(1, math.ceil(len(rows) / batch_size)))

@@ -1,0 +1,64 @@
+"""The composite of target reordering and reinforcement learning (Nam et al., ICML 2019), in both forms.
+
+*Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions are
+averaged while decoding (the paper's description). *Joint*: one network trained on a weighted sum of both losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from labelchain.agents.chain_pg import policy_gradient, rl_phases
+from labelchain.agents.checkpoints import load_records, load_chain_model, save_chain_model
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
+from labelchain.agents.networks import ChainNetwork
+from labelchain.agents.runs import Progress, Run, RunLogger
+from labelchain.agents.training import train
+from labelchain.baselines.reordering import SampledOrder
+from labelchain.envs import MultilabelDataset, evaluate
+
+
+class WeightedObjective:
+    """``alpha`` times one loss plus ``1 - alpha`` times another."""
+
+    def __init__(self, first: Objective, second: Objective, alpha: float) -> None:
+        self.first = first
+        self.second = second
+        self.alpha = alpha
+
+    def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
+        """The weighted sum, and the figures of both."""
+        first, first_logs = self.first.loss(network, batch, generator)
+        second, second_logs = self.second.loss(network, batch, generator)
+        return self.alpha * first + (1.0 - self.alpha) * second, first_logs | second_logs
+
+
+def train_joint(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """Train the joint form into a run's directory; return the number of inputs seen."""
+    settings = run.settings
+    reordering = LikelihoodObjective(SampledOrder(settings.chain_limit(dataset)))
+    objective = WeightedObjective(policy_gradient(settings, dataset), reordering, settings.alpha)
+    return train(run, dataset, rl_phases(settings, "joint composite", objective), progress)
+
+
+def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path]) -> int:
+    """Write the output form from trained networks; return the number of inputs that they saw together.
+
+    Args:
+        run: The composite's run.
+        dataset: The data, to log the validation metrics.
+        parts: The directories of the runs to average, finished.
+    """
+    limit = run.settings.chain_limit(dataset)
+    contents = [load_records(part / "model.pt") for part in parts]
+    ranking, label_set = ([r for content in contents for r in content[family]] for family in ("ranking", "label_set"))
+    save_chain_model(run.directory / "model.pt", ranking, label_set, limit)
+    seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
+    with RunLogger(run) as logger:
+        model = load_chain_model(run.directory / "model.pt")
+        logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
+    return seen

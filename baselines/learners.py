@@ -1,0 +1,164 @@
+"""Every learner by name: how it is trained, how it is loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from labelchain.agents.chain_pg import train_chain_pg
+from labelchain.agents.checkpoints import load_chain_model
+from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
+from labelchain.agents.runs import Progress, Run, RunLogger
+from labelchain.agents.sb3 import load_sb3, train_sb3
+from labelchain.agents.training import Phase, train
+from labelchain.baselines.composite import combine_outputs, train_joint
+from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
+from labelchain.baselines.reordering import SampledOrder
+from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
+from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.evaluation import Predictor
+
+FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
+COMPOSITE = "composite"
+
+Train = Callable[[Run, MultilabelDataset, Progress], int]
+"""Trains into a run's directory; returns the number of inputs seen."""
+
+
+class UnknownLearnerError(ValueError):
+    """There is no learner of that name."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How a learner is trained and loaded.
+
+    Attributes:
+        summary: One line for ``--help`` and tables.
+        train: Trains it, unless it is made of ``parts`` alone.
+        load: The trained predictor of a run.
+        parts: Learners whose finished runs it combines.
+    """
+
+    summary: str
+    train: Train | None
+    load: Callable[[Run, MultilabelDataset], Predictor]
+    parts: tuple[str, ...] = ()
+
+
+def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
+    del dataset
+    return load_chain_model(run.directory / "model.pt")
+
+
+def _load_scores(run: Run, dataset: MultilabelDataset) -> Predictor:
+    del dataset
+    return LinearScores.load(run.directory / "scores.npz")
+
+
+def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
+    if name == "always-random":
+        return RandomOrder()
+    if name == "target-reordering":
+        return SampledOrder(run.settings.chain_limit(dataset))
+    if name == "freq2rare":
+        return FixedOrder(frequent_first(dataset))
+    if name == "rare2freq":
+        return FixedOrder(rare_first(dataset))
+    return FixedOrder(shuffled(dataset, run.seed))
+
+
+def _train_order(name: str, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """Maximum likelihood on the true labels in an order."""
+    settings = run.settings
+    objective = LikelihoodObjective(_order_of(name, run, dataset))
+    return train(run, dataset, [Phase(name, objective, settings.epochs, settings.learning_rate)], progress)
+
+
+def _ordered(name: str, summary: str) -> Learner:
+    return Learner(summary, partial(_train_order, name), _load_chain)
+
+
+LEARNERS: dict[str, Learner] = {
+    "popularity": Learner("the most frequent labels, whatever the input", train_popularity, _load_scores),
+    "binary-relevance": Learner(
+        "one logistic regression per label (scikit-learn)", train_binary_relevance, _load_scores
+    ),
+    "freq2rare": _ordered("freq2rare", "chain in the order of training frequency, frequent labels first"),
+    "rare2freq": _ordered("rare2freq", "chain in the order of training frequency, rare labels first"),
+    "fixed-random": _ordered("fixed-random", "chain in one random order"),
+    "always-random": _ordered("always-random", "chain in a new random order each time an input is seen"),
+    "target-reordering": _ordered("target-reordering", "chain in the order that the network itself samples"),
+    "chain-pg": Learner("chain trained by policy gradient on sampled chains", train_chain_pg, _load_chain),
+    "composite-joint": Learner("one network on the losses of both at once", train_joint, _load_chain),
+    COMPOSITE: Learner(
+        "target-reordering and chain-pg, averaged while decoding",
+        None,
+        _load_chain,
+        parts=("target-reordering", "chain-pg"),
+    ),
+    "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
+    "maskable-ppo": Learner("sb3-contrib's PPO with action masks", train_sb3, load_sb3),
+}
+"""By name, in the order of tables."""
+
+
+def learner_named(name: str) -> Learner:
+    """The learner of that name.
+
+    Raises:
+        UnknownLearnerError: If there is none.
+    """
+    if name not in LEARNERS:
+        raise UnknownLearnerError(f"unknown learner {name!r}: expected one of {', '.join(LEARNERS)}")
+    return LEARNERS[name]
+
+
+def fit(
+    run: Run,
+    dataset: MultilabelDataset,
+    progress: Progress,
+    part_directory: Callable[[str], Path] | None = None,
+) -> dict[str, float]:
+    """Train a run to its end, evaluate it on the test split, and return the test metrics.
+
+    A finished run is not trained again; one that was stopped is continued.
+
+    Args:
+        run: What to train, and where.
+        dataset: The data.
+        progress: Told how far it is.
+        part_directory: Where the run of a part lies (trained if need be); by default inside the run's own.
+
+    Raises:
+        RunError: If the directory holds another run, or training fails.
+        UnknownLearnerError: If there is no such learner.
+    """
+    learner = learner_named(run.learner)
+    run.create()
+    if run.result is not None:
+        return run.result
+    begun = time.perf_counter()
+    if learner.train is not None:
+        seen = learner.train(run, dataset, progress)
+    else:
+        directories = []
+        for number, name in enumerate(learner.parts):
+            where = part_directory(name) if part_directory else run.directory / "parts" / name
+            share = _scaled(progress, number, len(learner.parts), name)
+            fit(Run(where, name, run.dataset, run.seed, run.settings), dataset, share)
+            directories.append(where)
+        seen = combine_outputs(run, dataset, directories)
+    metrics = evaluate(learner.load(run, dataset), dataset, "test").metrics
+    with RunLogger(run) as logger:
+        logger.final(metrics, seen)
+    run.finish(metrics, time.perf_counter() - begun)
+    return metrics
+
+
+def _scaled(progress: Progress, number: int, total: int, name: str) -> Progress:
+    """Progress of one part as progress of the whole."""
+    return lambda share, note: progress((number + share) / total, f"{name}: {note}")

@@ -1,0 +1,103 @@
+"""Classical models without chains: one score per label (independent classifiers, popularity)."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.files import written_beside
+from labelchain.envs.metrics import RANKED, Predictions
+
+
+class LinearScores:
+    """Scores ``x W + b``; the best five are the ranking, those above a threshold the label set.
+
+    Args:
+        weights: ``(num_features, num_labels)`` float32.
+        bias: ``(num_labels,)`` float32.
+        threshold: A label is predicted if its score is above.
+    """
+
+    def __init__(self, weights: NDArray[np.float32], bias: NDArray[np.float32], threshold: float = 0.0) -> None:
+        self.weights = weights
+        self.bias = bias
+        self.threshold = threshold
+
+    def predict(self, features: NDArray[np.float32]) -> Predictions:
+        """Predict for ``(n, num_features)``; label sets by descending score."""
+        scores = features @ self.weights + self.bias
+        order = np.argsort(-scores, axis=1, kind="stable")
+        size = (scores > self.threshold).sum(axis=1)
+        longest = max(1, int(size.max()))
+        chains = np.where(np.arange(longest) < size[:, None], order[:, :longest], -1)
+        return Predictions(order[:, :RANKED], chains)
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file, beside and renamed."""
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, weights=self.weights, bias=self.bias, threshold=np.float64(self.threshold))
+
+    @classmethod
+    def load(cls, path: Path) -> LinearScores:
+        """Read what :meth:`save` wrote; never runs code from the file.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                return cls(content["weights"], content["bias"], float(content["threshold"]))
+        except FileNotFoundError as error:
+            raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved") from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"{path} is not a labelchain model, or is damaged ({error}); train again") from error
+
+
+def train_popularity(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """The same answer for every input: labels by training frequency, as many as inputs have on average."""
+    frequency = dataset.label_frequencies("train") / len(dataset.rows("train"))
+    size = max(1, round(dataset.cardinality("train")))
+    ordered = np.sort(np.append(frequency, 0.0))[::-1]
+    threshold = float((ordered[size - 1] + ordered[min(size, len(ordered) - 1)]) / 2)
+    weights = np.zeros((dataset.num_features, dataset.num_labels), dtype=np.float32)
+    return _finish(run, dataset, LinearScores(weights, frequency.astype(np.float32), threshold), progress)
+
+
+def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """One logistic regression per label (scikit-learn), a label predicted if its probability is above 1/2."""
+    rows = dataset.rows("train")
+    features = dataset.features[rows]
+    scaler = StandardScaler(with_mean=not dataset.is_sparse, with_std=not dataset.is_sparse)
+    if not dataset.is_sparse:
+        features = scaler.fit_transform(features)
+    labels = dataset.labels[rows].tocsc()
+    weights = np.zeros((dataset.num_features, dataset.num_labels))
+    bias = np.zeros(dataset.num_labels)
+    for label in range(dataset.num_labels):
+        target = labels[:, [label]].toarray().ravel()
+        if target.min() == target.max():  # nothing to learn: always, or never
+            bias[label] = np.inf if target[0] else -np.inf
+        else:
+            model = LogisticRegression(max_iter=1000).fit(features, target)
+            weights[:, label], bias[label] = model.coef_[0], model.intercept_[0]
+        progress((label + 1) / dataset.num_labels, "labels")
+    if not dataset.is_sparse:
+        weights /= scaler.scale_[:, None]
+        bias -= scaler.mean_ @ weights
+    return _finish(run, dataset, LinearScores(weights.astype(np.float32), bias.astype(np.float32)), progress)
+
+
+def _finish(run: Run, dataset: MultilabelDataset, model: LinearScores, progress: Progress) -> int:
+    model.save(run.directory / "scores.npz")
+    seen = len(dataset.rows("train"))
+    with RunLogger(run) as logger:
+        logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
+    progress(1.0, "done")
+    return seen

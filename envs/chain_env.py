@@ -1,0 +1,216 @@
+"""The environment: one input is one episode, each action emits one label or stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from labelchain.envs.chains import ChainBatch, first_occurrences
+from labelchain.envs.datasets import MultilabelDataset, load_dataset
+from labelchain.envs.metrics import Predictions, row_scores
+from labelchain.envs.rendering import Scene, render_ansi, render_rgb
+from labelchain.envs.rewards import make_reward
+
+Observation = dict[str, NDArray[Any]]
+
+
+def default_max_labels(dataset: MultilabelDataset) -> int:
+    """The default chain limit: half again the largest training label set, and one."""
+    return int(1.5 * dataset.largest_label_set("train")) + 1
+
+
+class LabelChainEnv(gym.Env[Observation, np.int64]):
+    """Emit the labels of an input one after the other, then stop.
+
+    ## Description
+    One input of a multi-label data set is one episode. The agent sees the input and the labels it has emitted
+    so far; each action emits one more label, or stops. Labels can be emitted in any order. A good agent
+    decides the easy ones first, and uses them for those that are error-prone for this input. (Nam et al.,
+    "Learning Context-dependent Label Permutations for Multi-label Classification", ICML 2019.)
+
+    ## Action Space
+    `Discrete(L + 1)`: action `a < L` emits label `a`; action `L` is STOP. Emitting a label again is allowed:
+    it changes nothing, costs `repeat_penalty` and uses up a step. `info["action_mask"]` (int8) and
+    `action_masks()` (bool, the name that sb3-contrib looks for) mark the actions that do something: labels
+    not emitted yet, and always STOP.
+
+    ## Observation Space
+    `Dict`:
+    - `features`: `Box`, `(num_features,)` float32, the input (dense, also for sparse data sets);
+    - `emitted`: `MultiBinary(L)`, the labels emitted so far.
+
+    ## Rewards
+    The increment of a score of the chain so far, so that the undiscounted return is the score of the final
+    chain: `accuracy` (Jaccard; the default), `f1`, `ndcg@k`, `precision@k`, `subset`, `hamming`; see
+    :func:`labelchain.envs.rewards.make_reward`.
+
+    ## Starting State
+    An input drawn uniformly from the split, nothing emitted. `reset(options={"index": i})` starts on row `i` of
+    the split.
+
+    ## Episode End
+    Terminated: STOP, or every label emitted. Truncated: `max_labels` actions taken.
+
+    The last `info` has `chain` (labels emitted, in order), `true_labels`, `is_success` (exact match) and
+    `metrics`, every metric of the episode in [0, 1], with `length`, `repeats` and `first_error` in labels.
+
+    ## Arguments
+    - `dataset`: the name of a data set, a path, or a `MultilabelDataset`. Loaded once per process.
+    - `split`: `"train"`, `"validation"` or `"test"`.
+    - `reward`: the name of a reward.
+    - `max_labels`: chain limit; by default `int(1.5 * largest training label set) + 1`.
+    - `repeat_penalty`: what emitting a label again costs, at least 0.
+    - `render_mode`: `"ansi"` or `"rgb_array"` (needs matplotlib).
+
+    ## Example
+    >>> import gymnasium as gym
+    >>> import labelchain.envs
+    >>> env = gym.make("labelchain/DigitScenes-v0", reward="f1")
+    >>> observation, info = env.reset(seed=7)
+    >>> observation["features"].shape, observation["emitted"].shape, env.action_space
+    ((256,), (10,), Discrete(11))
+    >>> stop = env.action_space.n - 1
+    >>> _, reward, terminated, truncated, info = env.step(stop)
+    >>> float(reward), terminated, truncated, info["is_success"]
+    (0.0, True, False, False)
+
+    ## Version History
+    - v0: initial version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
+
+    def __init__(
+        self,
+        dataset: str | Path | MultilabelDataset = "digit-scenes",
+        split: str = "train",
+        reward: str = "accuracy",
+        max_labels: int | None = None,
+        repeat_penalty: float = 0.0,
+        render_mode: str | None = None,
+    ) -> None:
+        self.dataset = dataset if isinstance(dataset, MultilabelDataset) else load_dataset(dataset)
+        self.split = split
+        self._rows = self.dataset.rows(split)
+        if max_labels is None:
+            max_labels = default_max_labels(self.dataset)
+        if max_labels < 1:
+            raise ValueError(f"max_labels must be at least 1, got {max_labels}")
+        if not 0.0 <= repeat_penalty < np.inf:
+            raise ValueError(f"repeat_penalty must be finite and at least 0, got {repeat_penalty}")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(
+                f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}"
+            )
+        self.max_labels = max_labels
+        self.render_mode = render_mode
+        num_labels = self.dataset.num_labels
+        self._batch = ChainBatch(1, num_labels, make_reward(reward, num_labels), max_labels, repeat_penalty)
+        low, high = self.dataset.feature_range()
+        self.observation_space = gym.spaces.Dict(
+            {
+                "features": gym.spaces.Box(low, high, (self.dataset.num_features,), np.float32),
+                "emitted": gym.spaces.MultiBinary(num_labels),
+            }
+        )
+        self.action_space = gym.spaces.Discrete(num_labels + 1)
+        self._index = -1
+        self._features = np.zeros(0, dtype=np.float32)
+        self._return = 0.0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode on an input drawn from the split, or on row ``options["index"]`` of it.
+
+        Raises:
+            ValueError: If ``options`` has another key, or its index is not a row of the split.
+        """
+        super().reset(seed=seed)
+        self._index = self._index_from(options)
+        row = self._rows[self._index : self._index + 1]
+        self._features = self.dataset.dense_features(row)[0]
+        self._batch.reset(np.zeros(1, dtype=np.int64), self.dataset.dense_labels(row))
+        self._return = 0.0
+        return self._observation(), self._info()
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Emit a label, or stop.
+
+        Raises:
+            gymnasium.error.ResetNeeded: If there is no episode under way.
+            ValueError: If the action is not in the action space.
+        """
+        if self._index < 0:
+            raise gym.error.ResetNeeded("call reset() before step(): no episode is under way")
+        if not self.action_space.contains(action):
+            raise ValueError(f"action must be an integer in 0..{self.dataset.num_labels}, got {action!r}")
+        step = self._batch.step(np.array([int(action)], dtype=np.int64))
+        reward, terminated, truncated = (array.item() for array in (step.rewards, step.terminated, step.truncated))
+        self._return += reward
+        info = self._info()
+        if terminated or truncated:
+            info |= self._outcome()
+            self._index = -1
+        return self._observation(), reward, terminated, truncated, info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions do something now, ``(L + 1,)``."""
+        return self._batch.action_masks()[0]
+
+    def action_rewards(self) -> NDArray[np.float64]:
+        """The reward that each action would earn now, ``(L + 1,)``: full-information feedback."""
+        return self._batch.action_rewards()[0]
+
+    def render(self) -> Any:
+        """The episode so far: a string (``ansi``) or an image ``(height, width, 3)`` uint8 (``rgb_array``)."""
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
+            return None
+        scene = Scene(
+            dataset=self.dataset,
+            features=self._features,
+            actions=self._batch.actions[0, : self._batch.steps[0]],
+            true=self._batch.true[0],
+            score=self._return,
+            reward=self._batch.reward.name,
+        )
+        return render_ansi(scene) if self.render_mode == "ansi" else render_rgb(scene)
+
+    def _index_from(self, options: dict[str, Any] | None) -> int:
+        unknown = set(options or ()) - {"index"}
+        if unknown:
+            raise ValueError(f"reset options may hold 'index' only, got {sorted(unknown)}")
+        if not options:
+            return int(self.np_random.integers(len(self._rows)))
+        index = options["index"]
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < len(self._rows):
+            raise ValueError(f"options['index'] must be an integer in 0..{len(self._rows) - 1}, got {index!r}")
+        return int(index)
+
+    def _observation(self) -> Observation:
+        # Copies: an observation kept from an earlier step must not change under its owner.
+        return {"features": self._features.copy(), "emitted": self._batch.emitted[0].astype(np.int8)}
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self.action_masks().astype(np.int8), "index": self._index}
+
+    def _outcome(self) -> dict[str, Any]:
+        """What is known at the end of an episode."""
+        num_labels = self.dataset.num_labels
+        labels = self.dataset.labels[self._rows[self._index : self._index + 1]]
+        actions = self._batch.actions
+        chain = first_occurrences(actions, num_labels)
+        scores = row_scores(labels, Predictions(chain, chain))
+        metrics = {name: float(values[0]) for name, values in scores.items()}
+        metrics["repeats"] = float(((actions >= 0) & (actions < num_labels)).sum() - (chain >= 0).sum())
+        return {
+            "chain": chain[0, chain[0] >= 0],
+            "true_labels": labels.indices.astype(np.int64),
+            "is_success": bool(metrics["subset_accuracy"]),
+            "metrics": metrics,
+        }

@@ -1,0 +1,145 @@
+"""The dynamics of label chains, for a batch of episodes at once: what is emitted, what it earns, when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelchain.envs.rewards import Reward
+
+
+@dataclass(frozen=True)
+class ChainStep:
+    """What one step did to each episode, each array of shape ``(num_envs,)``."""
+
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+
+class ChainBatch:
+    """The state of ``num_envs`` episodes in numpy arrays, stepped together without a Python loop.
+
+    Emitting a label adds it to the chain. Action ``num_labels`` is STOP. Emitting a label again changes
+    nothing, pays ``-repeat_penalty`` and uses up a step. An episode is terminated by STOP or once every label
+    is out, truncated once ``max_steps`` steps are used up.
+
+    Attributes:
+        true: ``(num_envs, num_labels)`` bool, the labels of each input.
+        emitted: ``(num_envs, num_labels)`` bool, the labels out so far.
+        actions: ``(num_envs, max_steps)`` int64, every action taken (repeats and STOP too), padded with -1.
+        steps: ``(num_envs,)`` int64, actions taken.
+        hits: ``(num_envs,)`` int64, right labels out so far.
+    """
+
+    def __init__(
+        self, num_envs: int, num_labels: int, reward: Reward, max_steps: int, repeat_penalty: float = 0.0
+    ) -> None:
+        self.num_envs = num_envs
+        self.num_labels = num_labels
+        self.reward = reward
+        self.max_steps = max_steps
+        self.repeat_penalty = repeat_penalty
+        self.true = np.zeros((num_envs, num_labels), dtype=bool)
+        self.emitted = np.zeros((num_envs, num_labels), dtype=bool)
+        self.actions = np.full((num_envs, max_steps), -1, dtype=np.int64)
+        self.steps = np.zeros(num_envs, dtype=np.int64)
+        self.hits = np.zeros(num_envs, dtype=np.int64)
+        self._num_true = np.zeros(num_envs, dtype=np.int64)
+        self._num_emitted = np.zeros(num_envs, dtype=np.int64)
+        self._every = np.arange(num_envs)
+
+    def reset(self, which: NDArray[np.int64], true: NDArray[np.bool_]) -> None:
+        """Start episodes ``which`` ``(n,)`` on inputs with the labels ``true`` ``(n, num_labels)``."""
+        self.true[which] = true
+        self.emitted[which] = False
+        self.actions[which] = -1
+        self.steps[which] = 0
+        self.hits[which] = 0
+        self._num_emitted[which] = 0
+        self._num_true[which] = true.sum(axis=1)
+
+    def step(self, actions: NDArray[np.int64]) -> ChainStep:
+        """Take one action ``(num_envs,)`` in each episode, each in ``0..num_labels``."""
+        rewards = self._rewards_of(actions)
+        stop = actions == self.num_labels
+        label = np.where(stop, 0, actions)
+        new = ~stop & ~self.emitted[self._every, label]
+        self.emitted[self._every[new], label[new]] = True
+        self.hits += new & self.true[self._every, label]
+        self._num_emitted += new
+        self.actions[self._every, self.steps] = actions
+        self.steps += 1
+
+        terminated = stop | (self._num_emitted == self.num_labels)
+        truncated = ~terminated & (self.steps >= self.max_steps)
+        ended = terminated | truncated
+        rewards += ended * self.reward.final(self.hits, self._num_emitted, self._num_true)
+        return ChainStep(rewards, terminated, truncated)
+
+    def action_rewards(self) -> NDArray[np.float64]:
+        """The reward that every action would earn now, ``(num_envs, num_labels + 1)``.
+
+        Training labels are known, so the feedback of an episode is *full information*.
+        """
+        rewards = np.empty((self.num_envs, self.num_labels + 1))
+        right, wrong = self._increments()
+        rewards[:, :-1] = np.where(self.true, right[:, None], wrong[:, None])
+        rewards[:, :-1][self.emitted] = -self.repeat_penalty
+        rewards[:, -1] = 0.0
+        emitted, true = self._num_emitted[:, None], self._num_true[:, None]
+        new = self.action_masks()
+        new[:, -1] = False
+        hit = new.copy()
+        hit[:, :-1] &= self.true
+        ends = (self.steps[:, None] + 1 >= self.max_steps) | (emitted + new == self.num_labels)
+        ends[:, -1] = True
+        final = self.reward.final(self.hits[:, None] + hit, emitted + new, true)
+        return rewards + ends * final
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions do something, ``(num_envs, num_labels + 1)``: labels not out yet, and always STOP."""
+        masks = np.ones((self.num_envs, self.num_labels + 1), dtype=bool)
+        np.logical_not(self.emitted, out=masks[:, :-1])
+        return masks
+
+    def _increments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What a new right and a new wrong label would pay now, each ``(num_envs,)``."""
+        counts = self.hits, self._num_emitted, self._num_true
+        yes = np.ones(self.num_envs, dtype=bool)
+        return self.reward.increment(yes, *counts), self.reward.increment(~yes, *counts)
+
+    def _rewards_of(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The reward of one action per episode, before what its end pays."""
+        stop = actions == self.num_labels
+        label = np.where(stop, 0, actions)
+        right, wrong = self._increments()
+        pay = np.where(self.true[self._every, label], right, wrong)
+        pay = np.where(self.emitted[self._every, label], -self.repeat_penalty, pay)
+        return np.where(stop, 0.0, pay)
+
+
+def first_occurrences(chains: NDArray[np.int64], num_labels: int) -> NDArray[np.int64]:
+    """Drop repeated labels and everything from STOP on; close the gaps.
+
+    Args:
+        chains: ``(n, length)`` labels and STOP (``num_labels``), padded with -1.
+        num_labels: L.
+
+    Returns:
+        ``(n, length)`` distinct labels in order, padded with -1.
+    """
+    num_rows, length = chains.shape
+    over = np.maximum.accumulate((chains < 0) | (chains >= num_labels), axis=1)
+    order = np.argsort(np.where(over, num_labels, chains), axis=1, kind="stable")
+    in_order = np.take_along_axis(np.where(over, num_labels, chains), order, axis=1)
+    repeat_sorted = np.zeros((num_rows, length), dtype=bool)
+    repeat_sorted[:, 1:] = in_order[:, 1:] == in_order[:, :-1]
+    repeat = np.empty_like(repeat_sorted)
+    np.put_along_axis(repeat, order, repeat_sorted, axis=1)
+    keep = ~over & ~repeat
+    result = np.where(keep, chains, -1)
+    closing = np.argsort(~keep, axis=1, kind="stable")
+    return np.take_along_axis(result, closing, axis=1)

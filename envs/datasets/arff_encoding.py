@@ -1,0 +1,116 @@
+"""Turn attributes of an ARFF table into numbers: features for a network, labels as 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from labelchain.envs.datasets.arff import ArffTable
+from labelchain.envs.datasets.arff_rows import ArffAttribute
+from labelchain.envs.datasets.dataset import DatasetError
+
+Matrix = NDArray[np.float32] | sparse.csr_array
+
+
+def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
+    """Some attributes as float32 numbers.
+
+    A nominal attribute of at most two numbers, such as ``{0,1}``, is taken as that number. Any other nominal
+    attribute, ``{1,2,3}`` too, becomes one 0/1 column for each declared value, in their order.
+
+    Args:
+        table: The ARFF file.
+        columns: The positions of the attributes.
+
+    Returns:
+        ``(num_rows, num_columns)``, dense or a ``csr_array`` as the table is.
+
+    Raises:
+        DatasetError: If a number is too large for float32.
+    """
+    _check_range(table)
+    attributes = [table.attributes[column] for column in columns]
+    if all(a.values is None or _numbers(a) in ([0.0, 1.0], [0.0]) for a in attributes):
+        return table.values[:, columns].astype(np.float32)  # the positions of the values are the numbers
+    by_column = sparse.csc_array(table.values) if table.is_sparse else table.values
+    blocks = []
+    for column, attribute in zip(columns, attributes, strict=True):
+        block = by_column[:, [column]]  # (num_rows, 1)
+        if attribute.values is not None:
+            codes = (block.toarray() if table.is_sparse else block).astype(np.int64)
+            numbers = _numbers(attribute)
+            block = np.array(numbers)[codes] if numbers else codes == np.arange(len(attribute.values))
+        blocks.append(sparse.csc_array(block) if table.is_sparse else block)
+    joined = sparse.csr_array(sparse.hstack(blocks)) if table.is_sparse else np.hstack(blocks)
+    return joined.astype(np.float32)
+
+
+def encoded_names(table: ArffTable, columns: Sequence[int]) -> list[str]:
+    """The names of the columns of :func:`encode`: the attribute's, or ``attribute=value``."""
+    names = []
+    for attribute in (table.attributes[column] for column in columns):
+        if attribute.values is None or _numbers(attribute):
+            names.append(attribute.name)
+        else:
+            names.extend(f"{attribute.name}={value}" for value in attribute.values)
+    return names
+
+
+def encode_labels(table: ArffTable, columns: Sequence[int]) -> sparse.csr_array:
+    """Some attributes as labels.
+
+    Args:
+        table: The ARFF file.
+        columns: The positions of the attributes, each ``{0,1}`` or numeric.
+
+    Returns:
+        ``(num_rows, num_columns)``; each stored entry is 1.
+
+    Raises:
+        DatasetError: If a label is declared otherwise or has another value than 0 and 1.
+    """
+    for column in columns:
+        attribute = table.attributes[column]
+        if attribute.values is not None and not {"0", "1"}.issuperset(attribute.values):
+            raise DatasetError(
+                f"{table.path}, line {attribute.line}: label {attribute} must be declared {{0,1}} or numeric"
+            )
+    labels = sparse.csr_array(encode(table, columns))
+    labels.eliminate_zeros()
+    if (wrong := np.flatnonzero(labels.data != 1)).size:
+        entries = labels.tocoo()
+        label = table.attributes[columns[entries.col[wrong[0]]]].name
+        raise DatasetError(
+            f"{table.path}, line {table.lines[entries.row[wrong[0]]]}: label {label!r} must be 0 or 1, "
+            f"got {entries.data[wrong[0]]:g}"
+        )
+    return labels
+
+
+def _numbers(attribute: ArffAttribute) -> list[float] | None:
+    """The numbers that a nominal attribute's at most two values are; ``None`` if they are not."""
+    if attribute.values is None or len(attribute.values) > 2:
+        return None
+    try:
+        numbers = [float(value) for value in attribute.values]
+    except ValueError:
+        return None
+    return numbers if np.isfinite(np.float32(numbers)).all() else None
+
+
+def _check_range(table: ArffTable) -> None:
+    stored = np.abs(table.values.data) if table.is_sparse else np.abs(table.values)
+    if stored.max(initial=0.0) <= np.finfo(np.float32).max:
+        return
+    position = int(stored.argmax())
+    row = (
+        np.searchsorted(table.values.indptr, position, "right") - 1
+        if table.is_sparse
+        else position // stored.shape[1]
+    )
+    raise DatasetError(
+        f"{table.path}, line {table.lines[row]}: {stored.max():g} is too large for float32; rescale"
+    )

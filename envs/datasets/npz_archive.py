@@ -1,0 +1,88 @@
+"""Arrays by name in one ``.npz`` file, read so that a damaged or hostile file is refused and nothing is unpickled."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from labelchain.envs.datasets.dataset import DatasetError
+
+Arrays = Mapping[str, NDArray[Any]]
+_KINDS = "biufU"
+"""Kinds of arrays: truth values, integers, floating-point numbers and text."""
+_MAX_COMPRESSION = 1100
+"""Deflate makes nothing smaller than by 1032."""
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an ``.npz`` file.
+
+    The size of each is checked against the file before memory is taken for it.
+
+    Raises:
+        DatasetError: If the file cannot be read, is no such archive or holds something else than numbers and text.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            return {member.filename.removesuffix(".npy"): _load_member(archive, member) for member in members}
+    except DatasetError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise DatasetError(f"not an .npz file, or damaged: {error}") from error
+    except OSError as error:
+        raise DatasetError(f"cannot read the file: {error.strerror or error}") from error
+    except (EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise DatasetError(f"damaged: {error}") from error
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays to an ``.npz`` file: beside it first, then renamed, so that no half-written file has its name.
+
+    Raises:
+        DatasetError: If the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise DatasetError(f"cannot write the file: {error.strerror}") from error
+
+
+def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array; its header is compared with the size of the archive's entry first."""
+    key = member.filename.removesuffix(".npy")
+    if member.file_size > _MAX_COMPRESSION * max(member.compress_size, 1):
+        raise DatasetError(
+            f"{key} declares {member.file_size:,} bytes, which its compressed size cannot hold"
+        )
+    with archive.open(member) as file:
+        version = npy.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise DatasetError(f"{key} has the .npy version {version}; expected (1, 0) or (2, 0)")
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        if dtype.kind not in _KINDS or dtype.itemsize == 0:
+            raise DatasetError(
+                f"{key} is an array of {dtype}; expected numbers or text (objects are never loaded)"
+            )
+        held = member.file_size - file.tell()
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != held:
+            raise DatasetError(f"{key} declares the shape {shape} of {dtype}, but holds {held:,} bytes")
+    with archive.open(member) as file:
+        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+        return array

@@ -1,0 +1,143 @@
+"""Pictures of an episode: as text for a terminal, as an image for videos and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from labelchain.envs.datasets import MultilabelDataset
+
+STRONGEST = 8
+"""How many features of an input that is no picture are shown."""
+RIGHT, WRONG, MISSED = "#2e7d32", "#c62828", "#757575"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to show of one episode.
+
+    Attributes:
+        dataset: For names and the shape of pictures.
+        features: ``(num_features,)``, the input.
+        actions: ``(steps,)``, what was done so far.
+        true: ``(num_labels,)`` bool.
+        score: The return so far.
+        reward: The name of the reward.
+    """
+
+    dataset: MultilabelDataset
+    features: NDArray[np.float32]
+    actions: NDArray[np.int64]
+    true: NDArray[np.bool_]
+    score: float
+    reward: str
+
+    def decided(self) -> list[tuple[str, str]]:
+        """Each action as (name, ``"right"``, ``"wrong"``, ``"again"`` or ``"stop"``)."""
+        entries, seen = [], set()
+        for action in self.actions.tolist():
+            if action == self.dataset.num_labels:
+                entries.append(("STOP", "stop"))
+            elif action in seen:
+                entries.append((self.dataset.label_names[action], "again"))
+            else:
+                seen.add(action)
+                verdict = "right" if self.true[action] else "wrong"
+                entries.append((self.dataset.label_names[action], verdict))
+        return entries
+
+    def true_names(self) -> list[tuple[str, bool]]:
+        """Each true label as (name, whether it is out)."""
+        out = set(self.actions.tolist())
+        return [(self.dataset.label_names[i], i in out) for i in np.flatnonzero(self.true).tolist()]
+
+    def strongest_features(self) -> list[tuple[str, float]]:
+        """The features of largest magnitude by name, at most eight, zeros left out."""
+        names = self.dataset.feature_names
+        order = np.argsort(-np.abs(self.features), kind="stable")[:STRONGEST]
+        return [
+            (names[i] if names else f"feature {i}", float(self.features[i]))
+            for i in order.tolist()
+            if self.features[i] != 0
+        ]
+
+
+def render_ansi(scene: Scene) -> str:
+    """The input, the chain (``+`` right, ``-`` wrong, ``=`` emitted again) and the true labels, as text."""
+    if scene.dataset.image_shape is not None:
+        ink = scene.features.reshape(scene.dataset.image_shape)
+        span = max(float(ink.max()), 1e-9)
+        shade = np.clip((ink / span * 4).astype(int), 0, 4)
+        picture = ["".join(" ░▒▓█"[v] * 2 for v in row) for row in shade.tolist()]
+    else:
+        picture = [f"{name} = {value:.4g}" for name, value in scene.strongest_features()]
+    marks = {"right": "+", "wrong": "-", "again": "=", "stop": ""}
+    chain = " ".join(f"{marks[verdict]}{name}" for name, verdict in scene.decided())
+    missed = [name for name, out in scene.true_names() if not out]
+    lines = [
+        f"chain   {chain or '(nothing yet)'}",
+        f"true    {' '.join(name for name, _ in scene.true_names()) or '(none)'}",
+        f"missed  {' '.join(missed) or '(none)'}",
+        f"return  {scene.score:.3f} ({scene.reward})",
+    ]
+    return "\n".join([*picture, *lines]) + "\n"
+
+
+def render_rgb(scene: Scene) -> NDArray[np.uint8]:
+    """The same as an image ``(320, 640, 3)`` uint8: right labels green, wrong ones red, missed ones grey.
+
+    Raises:
+        gymnasium.error.DependencyNotInstalled: If matplotlib is missing.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise gym.error.DependencyNotInstalled(
+            "render_mode='rgb_array' needs matplotlib: pip install 'labelchain[train]'"
+        ) from error
+    figure = Figure(figsize=(6.4, 3.2), dpi=100, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    left = figure.add_axes((0.02, 0.06, 0.44, 0.88))
+    if scene.dataset.image_shape is not None:
+        left.imshow(scene.features.reshape(scene.dataset.image_shape), cmap="gray_r", vmin=0)
+        left.set_xticks([])
+        left.set_yticks([])
+    else:
+        left.set_axis_off()
+        for line, (name, value) in enumerate(scene.strongest_features()):
+            left.text(0.02, 0.95 - 0.12 * line, f"{_short(name)} = {value:.3g}", fontsize=10, va="top")
+    right = figure.add_axes((0.5, 0.0, 0.5, 1.0))
+    right.set_axis_off()
+    colours = {"right": RIGHT, "wrong": WRONG, "again": MISSED, "stop": "black"}
+    right.text(0, 0.93, "chain", fontsize=11, weight="bold", va="top")
+    _write(right, 0.84, [(name, colours[verdict]) for name, verdict in scene.decided()])
+    right.text(0, 0.52, "true labels", fontsize=11, weight="bold", va="top")
+    _write(right, 0.43, [(name, RIGHT if out else MISSED) for name, out in scene.true_names()])
+    right.text(0, 0.08, f"return {scene.score:.3f} ({scene.reward})", fontsize=10, va="bottom")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _short(name: str, width: int = 22) -> str:
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def _write(axes: object, top: float, words: list[tuple[str, str]], per_line: int = 34, lines: int = 4) -> None:
+    """Write coloured words, wrapped to lines of ``per_line`` characters; what does not fit ends in dots."""
+    column, line = 0, 0
+    for position, (word, colour) in enumerate(words):
+        shown = _short(word)
+        if column and column + len(shown) > per_line:
+            column, line = 0, line + 1
+        if line == lines:
+            shown = f"… and {len(words) - position} more"
+            column, line = per_line - 12, lines - 1
+        axes.text(column / per_line * 0.95, top - 0.08 * line, shown, color=colour, fontsize=10, va="top",  # type: ignore[attr-defined]
+                  family="monospace")
+        if shown.startswith("… and"):
+            break
+        column += len(shown) + 1

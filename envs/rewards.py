@@ -1,0 +1,150 @@
+"""Rewards: increments of a score of the chain so far, so that the undiscounted return is the final score.
+
+A reward sees a chain only through counts: how many labels are out, how many of them are right, how many are
+true. That makes one vectorised formula serve a single step, a batch of environments, the reward of every
+action at once, and whole chains in training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Score = Callable[[Ints, Ints, Ints], Floats]
+Gain = Callable[[Ints, Ints], Floats]
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A named score of a chain, and how it is paid out.
+
+    All count arguments are int arrays of one shape (they broadcast): ``hits`` right labels among the
+    ``emitted`` distinct labels so far, ``true`` labels of the input.
+
+    Attributes:
+        name: Its name, as ``gym.make(..., reward=name)`` takes it.
+        score: ``score(hits, emitted, true)`` of a set, for scores that do not depend on the order.
+        rank_gain: ``rank_gain(emitted, true)``: what a right label adds at rank ``emitted + 1``, for scores
+            of a ranking. Exactly one of ``score`` and ``rank_gain`` is given.
+        at_end: Pay the whole score on the last step instead of its increments.
+    """
+
+    name: str
+    score: Score | None = None
+    rank_gain: Gain | None = None
+    at_end: bool = False
+
+    def increment(self, hit: NDArray[np.bool_], hits: Ints, emitted: Ints, true: Ints) -> Floats:
+        """What emitting one new label pays; ``hit`` says whether the label is right."""
+        if self.rank_gain is not None:
+            return np.where(hit, self.rank_gain(emitted, true), 0.0)
+        if self.at_end or self.score is None:
+            return np.zeros(np.broadcast(hit, hits, emitted, true).shape)
+        return self.score(hits + hit, emitted + 1, true) - self.score(hits, emitted, true)
+
+    def final(self, hits: Ints, emitted: Ints, true: Ints) -> Floats:
+        """What the end of the episode pays on top: the score of the empty chain, or all of it if ``at_end``."""
+        if self.score is None:
+            return np.zeros(np.broadcast(hits, emitted, true).shape)
+        if self.at_end:
+            return self.score(hits, emitted, true)
+        nothing = np.zeros_like(true)
+        return self.score(nothing, nothing, true) + np.zeros(np.broadcast(hits, emitted, true).shape)
+
+
+def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> Floats:
+    """Elementwise ratio; nothing over nothing is 1: predicting no label where there is none is right."""
+    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), 1.0)
+
+
+def _accuracy(hits: Ints, emitted: Ints, true: Ints) -> Floats:
+    return _ratio(hits, emitted + true - hits)
+
+
+def _f1(hits: Ints, emitted: Ints, true: Ints) -> Floats:
+    return _ratio(2 * hits, emitted + true)
+
+
+def _exact(hits: Ints, emitted: Ints, true: Ints) -> Floats:
+    return ((hits == emitted) & (hits == true)).astype(np.float64)
+
+
+def discounts(k: int) -> Floats:
+    """``1 / log2(rank + 1)`` for ranks 1 to k, ``(k,)``."""
+    return 1.0 / np.log2(np.arange(2, k + 2))
+
+
+def _ndcg(k: int) -> Gain:
+    discount = np.append(discounts(k), 0.0)
+    ideal = np.append(1.0, np.cumsum(discounts(k)))  # an input without labels has no hit to divide
+
+    def gain(emitted: Ints, true: Ints) -> Floats:
+        result: Floats = discount[np.minimum(emitted, k)] / ideal[np.minimum(true, k)]
+        return result
+
+    return gain
+
+
+def _precision(k: int) -> Gain:
+    def gain(emitted: Ints, true: Ints) -> Floats:
+        del true  # the divisor of P@k is k, however many labels are true
+        return (emitted < k) / k
+
+    return gain
+
+
+def _hamming(num_labels: int) -> Score:
+    def score(hits: Ints, emitted: Ints, true: Ints) -> Floats:
+        return 1.0 - (emitted + true - 2 * hits) / num_labels
+
+    return score
+
+
+_FACTORIES: dict[str, Callable[[int], Reward]] = {
+    "accuracy": lambda _: Reward("accuracy", score=_accuracy),
+    "f1": lambda _: Reward("f1", score=_f1),
+    "subset": lambda _: Reward("subset", score=_exact, at_end=True),
+    "hamming": lambda num_labels: Reward("hamming", score=_hamming(num_labels)),
+}
+_RANKED: dict[str, Callable[[int], Gain]] = {"ndcg": _ndcg, "precision": _precision}
+
+
+def reward_names() -> list[str]:
+    """The names that :func:`make_reward` knows; ``k`` stands for a positive integer."""
+    return [*_FACTORIES, *(f"{name}@k" for name in _RANKED)]
+
+
+def register_reward(name: str, factory: Callable[[int], Reward]) -> None:
+    """Add a reward; ``factory(num_labels)`` makes it. Raises ValueError if the name is taken or has an ``@``."""
+    if "@" in name or name in _FACTORIES:
+        raise ValueError(f"reward name {name!r} is taken or contains '@'")
+    _FACTORIES[name] = factory
+
+
+def make_reward(name: str, num_labels: int) -> Reward:
+    """The reward of that name for a problem with ``num_labels`` labels.
+
+    - ``accuracy``: Jaccard, |Y & P| / |Y | P|, the multi-label "accuracy".
+    - ``f1``: example F1, 2 |Y & P| / (|Y| + |P|).
+    - ``ndcg@k``: ideal is that of min(|Y|, k) labels (k = 5 is the reward of Nam et al. 2019).
+    - ``precision@k``: right labels among the first k, over k.
+    - ``subset``: 1 at the end for an exact match.
+    - ``hamming``: 1 - |Y xor P| / L.
+
+    Y is the set of true labels, P the set of emitted ones. A label emitted again counts once.
+
+    Raises:
+        ValueError: If the name is not known.
+    """
+    ranked = re.fullmatch(r"([a-z]+)@([1-9][0-9]*)", name) if isinstance(name, str) else None
+    if ranked and ranked[1] in _RANKED:
+        return Reward(name, rank_gain=_RANKED[ranked[1]](int(ranked[2])))
+    if name in _FACTORIES:
+        return _FACTORIES[name](num_labels)
+    raise ValueError(f"unknown reward {name!r}: expected one of {', '.join(reward_names())}")
