@@ -178,6 +178,9 @@ class SumNetwork(ChainNetwork):
         super().__init__(num_features, num_labels, config, scaling)
         self.project = nn.Linear(num_features, config.width)
         self.embed = nn.Embedding(num_labels + 1, config.width, padding_idx=num_labels)
+        # Small at first: embeddings of unit variance would drown the projection of the input.
+        with torch.no_grad():
+            self.embed.weight.mul_(0.02)
         self.norm = nn.LayerNorm(config.width)
         self.residual = nn.Linear(config.width, config.width)
         self.output = nn.Linear(config.width, num_labels + 1)

@@ -10,6 +10,7 @@ from labelchain.envs.datasets import DatasetError, MultilabelDataset, load_datas
 from labelchain.envs.evaluation import Evaluation, Predictor, evaluate
 
 __all__ = [
+    "ENV_IDS",
     "DatasetError",
     "Evaluation",
     "LabelChainEnv",

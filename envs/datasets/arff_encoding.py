@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from labelchain.envs.datasets.arff import ArffTable
 from labelchain.envs.datasets.arff_rows import ArffAttribute
 from labelchain.envs.datasets.dataset import DatasetError
 
-Matrix = NDArray[np.float32] | sparse.csr_array
+Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_array
 
 
 def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
@@ -35,7 +36,7 @@ def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
     attributes = [table.attributes[column] for column in columns]
     if all(a.values is None or _numbers(a) in ([0.0, 1.0], [0.0]) for a in attributes):
         return table.values[:, columns].astype(np.float32)  # the positions of the values are the numbers
-    by_column = sparse.csc_array(table.values) if table.is_sparse else table.values
+    by_column: Any = sparse.csc_array(table.values) if table.is_sparse else table.values
     blocks = []
     for column, attribute in zip(columns, attributes, strict=True):
         block = by_column[:, [column]]  # (num_rows, 1)
@@ -98,19 +99,16 @@ def _numbers(attribute: ArffAttribute) -> list[float] | None:
         numbers = [float(value) for value in attribute.values]
     except ValueError:
         return None
-    return numbers if np.isfinite(np.float32(numbers)).all() else None
+    return numbers if np.isfinite(np.array(numbers, dtype=np.float32)).all() else None
 
 
 def _check_range(table: ArffTable) -> None:
-    stored = np.abs(table.values.data) if table.is_sparse else np.abs(table.values)
-    if stored.max(initial=0.0) <= np.finfo(np.float32).max:
-        return
-    position = int(stored.argmax())
-    row = (
-        np.searchsorted(table.values.indptr, position, "right") - 1
-        if table.is_sparse
-        else position // stored.shape[1]
-    )
-    raise DatasetError(
-        f"{table.path}, line {table.lines[row]}: {stored.max():g} is too large for float32; rescale"
-    )
+    """Refuse numbers that become infinite as float32."""
+    values: Any = table.values
+    if np.abs(values.data if table.is_sparse else values).max(initial=0.0) > np.finfo(np.float32).max:
+        entries = sparse.coo_array(values)
+        largest = np.abs(entries.data).argmax()
+        raise DatasetError(
+            f"{table.path}, line {table.lines[entries.row[largest]]}: {entries.data[largest]:g} is too large for "
+            "float32; rescale it"
+        )

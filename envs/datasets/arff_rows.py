@@ -2,7 +2,7 @@
 
 A row is parsed by plain splitting and one table look-up a value. A row that this does not understand, because
 it has quotes or blanks or because it is wrong, goes to the careful parser, which knows the whole notation and
-says what is wrong. Errors are ``ValueError``; :mod:`labelchain.envs.datasets.arff` adds the file and the line.
+says what is wrong. Errors are ``ValueError``; the caller adds the file and the line.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class RowParser:
 
 
 class _Numbers(dict[str, float]):
-    """Converts instead of looking up, so that numeric attributes are indexed like nominal ones; stays empty."""
+    """Converts instead of looking up, so that numeric attributes are read like nominal ones; stays empty."""
 
     def __missing__(self, text: str) -> float:
         value = float(text)

@@ -21,10 +21,10 @@ MAX_XML_BYTES = 16 * 2**20
 def read_mulan(directory: Path, name: str | None = None) -> MultilabelDataset:
     """Read the data set in a Mulan folder.
 
-    The folder holds one ``*train*.arff``, one ``*test*.arff`` with the same header and one ``*.xml``. Features
-    are the attributes that the XML does not name, in the order of the header; nominal ones become numbers as
-    :func:`labelchain.envs.datasets.arff_encoding.encode` says. Features are a ``csr_array`` if the rows of the
-    ARFF files are sparse.
+    The folder holds one ``*train*.arff``, one ``*test*.arff`` with the same header, one ``*.xml``. Features
+    are the attributes that the XML does not name, in the order of the header. A nominal feature of at most
+    two numbers, such as ``{0,1}``, is taken as that number; any other becomes one 0/1 column for each
+    declared value. Features are a ``csr_array`` if the rows of the ARFF files are sparse.
 
     Args:
         directory: The folder.
@@ -155,6 +155,6 @@ def _check_same_header(train: ArffTable, test: ArffTable) -> None:
             )
     if len(train.attributes) != len(test.attributes):
         raise DatasetError(
-            f"headers differ: {len(train.attributes)} attributes in {train.path}, but {len(test.attributes)} in "
-            f"{test.path}; training and test file must declare the same attributes"
+            f"headers differ: {len(train.attributes)} attributes in {train.path}, but {len(test.attributes)} "
+            f"in {test.path}; training and test file must declare the same attributes"
         )

@@ -1,8 +1,8 @@
 """Read and write data sets as ``.npz`` files: features and labels as CSR arrays, splits and names.
 
 Keys: ``x_data`` (numbers), ``x_indices``, ``x_indptr``, ``x_shape``; ``y_indices``, ``y_indptr``, ``y_shape``
-(labels are 0 or 1 and need no data); ``train_rows``, ``test_rows``. May be left out: ``valid_rows``, ``y_names``,
-``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`) and, for annotations,
+(labels are 0 or 1 and need no data); ``train_rows``, ``test_rows``. May be left out: ``valid_rows``,
+``y_names``, ``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`) and, for annotations,
 ``annotation_names`` and ``annotation_<i>_data``, ``annotation_<i>_indices``, ``annotation_<i>_indptr``.
 """
 
@@ -30,8 +30,8 @@ _REQUIRED = (
 def read_npz(path: Path, name: str | None = None) -> MultilabelDataset:
     """Read a data set from an ``.npz`` file; the module says which keys it has.
 
-    If more than half of the features' numbers are stored, they become a dense array, unless the file has the key
-    ``x_sparse``. (:func:`write_npz` stores *all* numbers of dense features, so that they come back dense.)
+    If more than half of the features' numbers are stored, they become a dense array, unless the file has the
+    key ``x_sparse``. (:func:`write_npz` stores *all* numbers of dense features: they come back dense.)
 
     Args:
         path: The file.
@@ -73,7 +73,8 @@ def write_npz(dataset: MultilabelDataset, path: Path) -> None:
 
 
 def _to_arrays(dataset: MultilabelDataset) -> dict[str, NDArray[Any]]:
-    features, labels = dataset.features, dataset.labels
+    features: Any = dataset.features
+    labels = dataset.labels
     arrays = {
         "name": np.array(dataset.name),
         "x_shape": np.array(features.shape),
@@ -144,9 +145,7 @@ def _csr(arrays: Arrays, key: str, shape: NDArray[Any], data: NDArray[Any]) -> s
     num_rows, num_columns = (int(size) for size in shape)
     indptr, indices = _integers(arrays, f"{key}_indptr"), _integers(arrays, f"{key}_indices")
     if indptr.size != num_rows + 1:
-        raise DatasetError(
-            f"{key} declares {num_rows:,} rows, but {key}_indptr has {indptr.size:,} numbers, not one more"
-        )
+        raise DatasetError(f"{key} declares {num_rows:,} rows, but {key}_indptr has {indptr.size:,} numbers")
     if not 0 < num_columns <= MAX_COLUMNS:
         raise DatasetError(f"{key} declares {num_columns:,} columns; expected 1 to {MAX_COLUMNS:,}")
     if indptr[0] != 0 or indptr[-1] != indices.size or (np.diff(indptr) < 0).any():

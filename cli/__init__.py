@@ -1,0 +1,17 @@
+"""The face: the ``labelchain`` command."""
+
+import sys
+
+
+def main() -> None:
+    """Run the ``labelchain`` command."""
+    try:
+        from labelchain.cli.app import app
+    except ModuleNotFoundError as error:
+        print(  # noqa: T201
+            f"error: the labelchain command needs {error.name}, which is not installed; "
+            "install it with: pip install 'labelchain[train]'",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    app(prog_name="labelchain")

@@ -1,0 +1,220 @@
+"""The commands. What they need is imported when they run, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from labelchain.cli.progress import WorkProgress
+from labelchain.envs.datasets import DatasetError, UnknownDatasetError
+
+if TYPE_CHECKING:
+    from labelchain.agents.settings import Settings
+    from labelchain.envs import MultilabelDataset
+
+app = typer.Typer(
+    name="labelchain",
+    help="Learn in which order to decide the labels of each input: train, evaluate and compare learners.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="A name (see 'labelchain datasets'), a Mulan folder, an .arff or an .npz file."
+    ),
+]
+EpochsOption = Annotated[
+    int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change any setting, as in --set cell=gru --set width=512."),
+]
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input."""
+    from labelchain.agents.runs import RunError
+    from labelchain.baselines.learners import UnknownLearnerError
+
+    code = 1
+    try:
+        yield
+        return
+    except (UnknownDatasetError, UnknownLearnerError, UsageError) as error:
+        message, code = str(error), 2
+    except (DatasetError, RunError) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    except KeyboardInterrupt:
+        message, code = "stopped; the same command goes on from here", 130
+    errors.print(f"error: {message}", markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+class UsageError(ValueError):
+    """An option has a value that makes no sense."""
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets that have a name, their size, and whether they are here."""
+    from labelchain.envs.datasets import CATALOGUE, dataset_names
+
+    with reported_errors():
+        table = Table(caption="Files are looked for in the folder that the variable LABELCHAIN_DATA names.")
+        for heading in ("name", "train", "test", "features", "labels", "labels per row", "here"):
+            table.add_column(heading, justify="left" if heading in ("name", "here") else "right")
+        for name, present in dataset_names().items():
+            entry = CATALOGUE.get(name)
+            numbers = (entry.num_train, entry.num_test, entry.num_features, entry.num_labels) if entry else ()
+            cells = [f"{number:,}" for number in numbers] + [f"{entry.cardinality:.2f}"] if entry else ["?"] * 5
+            table.add_row(name, *cells, "yes" if present else "no")
+        console.print(table)
+
+
+@app.command()
+def train(
+    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="A learner, such as composite or maskable-ppo.")],
+    dataset: DatasetArgument,
+    epochs: EpochsOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds everything random.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(show_default="runs/DATASET__LEARNER__SEED", help="Folder of the run.")
+    ] = None,
+    changes: SetOption = None,
+) -> None:
+    """Train one learner and evaluate it on the test split.
+
+    The folder of the run holds its configuration, TensorBoard events, model and result. A run that was stopped
+    is continued by the same command.
+    """
+    with reported_errors():
+        from labelchain.agents.runs import Run
+        from labelchain.baselines.learners import fit, learner_named
+
+        learner_named(learner)
+        data, name, settings = _prepare(dataset, epochs, changes)
+        run = Run(out or Path("runs") / f"{data.name}__{learner}__{seed}", learner, name, seed, settings)
+        with WorkProgress(console, 1) as work:
+            metrics = fit(run, data, work.cell(learner, seed))
+        _print_metrics(f"{learner} on {data.name}, test split", metrics)
+        console.print(f"run written to {run.directory}", highlight=False)
+
+
+@app.command()
+def evaluate(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
+) -> None:
+    """Evaluate a trained run on every row of a split, each once."""
+    with reported_errors():
+        from labelchain.agents.runs import Run, RunError
+        from labelchain.baselines.learners import learner_named
+        from labelchain.envs import evaluate as evaluate_split
+        from labelchain.envs import load_dataset
+
+        run = Run.open(run_dir)
+        data = load_dataset(dataset or run.dataset)
+        model = learner_named(run.learner).load(run, data)
+        rows = len(data.rows(split))
+        with WorkProgress(console, 1) as work:
+            report = work.cell(run.learner, run.seed)
+            done = 0
+
+            def on_batch(count: int) -> None:
+                nonlocal done
+                done += count
+                report(done / rows, "rows")
+
+            try:
+                metrics = evaluate_split(model, data, split, on_batch=on_batch).metrics
+            except (RuntimeError, ValueError) as error:
+                raise RunError(
+                    f"the model of {run_dir} does not fit {data.name} ({data.num_features} features, "
+                    f"{data.num_labels} labels): {error}"
+                ) from error
+        _print_metrics(f"{run.learner} on {data.name}, {split} split", metrics)
+
+
+@app.command()
+def compare(
+    dataset: DatasetArgument,
+    learners: Annotated[
+        str | None, typer.Option(metavar="A,B,...", show_default="all but ppo", help="Learners to compare.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Run every learner with seeds 0 to N-1.")] = 1,
+    epochs: EpochsOption = None,
+    out: Annotated[
+        Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
+    ] = None,
+    changes: SetOption = None,
+) -> None:
+    """Train every learner under one protocol, and compare them on the test split.
+
+    Writes results.json, comparison.png and a TensorBoard run per learner and seed. A comparison that was
+    stopped is continued by the same command; finished runs are not repeated.
+    """
+    with reported_errors():
+        from labelchain.baselines.comparison import COMPARED, cells
+        from labelchain.baselines.comparison import compare as compare_learners
+        from labelchain.baselines.report import gains_table, results_table, write_figure
+
+        chosen = list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
+        planned = len(list(cells(chosen, seeds)))
+        data, name, settings = _prepare(dataset, epochs, changes)
+        folder = out or Path("runs") / f"compare-{data.name}"
+        with WorkProgress(console, planned) as work:
+            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
+        write_figure(results, folder / "comparison.png")
+        console.print(results_table(results))
+        if results["gain_over_best_order"]:
+            console.print(gains_table(results))
+        console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)
+        console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
+
+
+def _prepare(
+    dataset: str, epochs: int | None, changes: list[str] | None
+) -> tuple[MultilabelDataset, str, Settings]:
+    """Load the data set, and settle what names it in a run and the settings."""
+    from labelchain.agents.settings import settings_for
+    from labelchain.envs import load_dataset
+
+    data = load_dataset(dataset)
+    name = str(Path(dataset).resolve()) if Path(dataset).exists() and data.name != dataset else dataset
+    asked: dict[str, object] = {}
+    for change in changes or []:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, got {change!r}")
+        asked[key.strip()] = value.strip()
+    if epochs is not None:
+        asked["epochs"] = epochs
+    try:
+        return data, name, settings_for(data).with_changes(asked)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _print_metrics(title: str, metrics: dict[str, float]) -> None:
+    table = Table(title=title, caption="Proportions in per cent; length, repeats and first_error in labels.")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.2f}")
+    console.print(table)

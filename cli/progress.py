@@ -1,0 +1,59 @@
+"""One progress bar over all the work of a command, with the time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+if TYPE_CHECKING:
+    from labelchain.agents.runs import Progress as Report
+
+
+class WorkProgress:
+    """A bar over a number of cells (one learner with one seed each).
+
+    Args:
+        console: Where it is drawn.
+        num_cells: How many cells there are.
+    """
+
+    def __init__(self, console: Console, num_cells: int) -> None:
+        self._num_cells = num_cells
+        self._started = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=float(num_cells))
+
+    def __enter__(self) -> WorkProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def cell(self, learner: str, seed: int) -> Report:
+        """Start the next cell; returns what its training reports to."""
+        before = self._started
+        self._started += 1
+        place = f" ({self._started}/{self._num_cells})" if self._num_cells > 1 else ""
+        title = f"{learner}, seed {seed}{place}"
+        if self._num_cells > 1:
+            self._bar.console.print(title, highlight=False)
+        self._bar.update(self._task, completed=float(before), description=title)
+
+        def report(share: float, note: str) -> None:
+            self._bar.update(self._task, completed=before + share, description=f"{title}: {note}")
+
+        return report

@@ -1,0 +1,54 @@
+"""What every test shares: a hypothesis profile without timing, and a small data set."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from labelchain.envs import MultilabelDataset
+
+settings.register_profile("labelchain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("labelchain")
+
+
+@pytest.fixture
+def make_dataset():
+    """Makes small synthetic data sets, see :func:`random_dataset`."""
+    return random_dataset
+
+
+def random_dataset(num_rows=60, num_features=6, num_labels=5, seed=0, sparse=False):
+    """A synthetic data set: label ``i`` is there if feature ``i % num_features`` is positive, or by chance."""
+    from scipy.sparse import csr_array
+
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(num_rows, num_features)).astype(np.float32)
+    labels = features[:, np.arange(num_labels) % num_features] > 0.5
+    labels ^= rng.random(labels.shape) < 0.05
+    if sparse:
+        features = csr_array(np.where(np.abs(features) > 1, features, 0))
+    third = num_rows // 3
+    return MultilabelDataset.from_arrays(
+        "random",
+        features,
+        labels.astype(int),
+        train_rows=np.arange(2 * third),
+        test_rows=np.arange(2 * third, num_rows),
+        label_names=[f"label {i}" for i in range(num_labels)],
+    )
+
+
+@pytest.fixture
+def dataset():
+    """A small synthetic data set with dense features."""
+    return random_dataset()
+
+
+@pytest.fixture
+def data_folder():
+    """The folder with real data sets; tests that need it are skipped without."""
+    folder = os.environ.get("LABELCHAIN_DATA")
+    if not folder:
+        pytest.skip("needs real data sets: set LABELCHAIN_DATA to their folder")
+    return Path(folder)

@@ -1,0 +1,136 @@
+"""Metrics against scikit-learn, to 1e-9, on random label sets."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelchain.envs.metrics import (
+    RANKING_METRICS,
+    Predictions,
+    chain_scores,
+    label_set_scores,
+    lookup,
+    pooled_f1,
+    ranking_scores,
+    summarise,
+)
+from scipy import sparse
+from sklearn import metrics as sklearn_metrics
+
+
+@st.composite
+def problems(draw):
+    """True and predicted indicators (n, L), with empty rows and labels that never occur among them."""
+    num_rows, num_labels = draw(st.integers(1, 12)), draw(st.integers(2, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    density = draw(st.floats(0, 1))
+    true = rng.random((num_rows, num_labels)) < density
+    predicted = np.where(rng.random(true.shape) < 0.6, true, rng.random(true.shape) < density)
+    return true, predicted, rng
+
+
+def chains_of(indicators, rng):
+    """Each row's labels in random order, padded with -1."""
+    rows = [rng.permutation(np.flatnonzero(row)) for row in indicators]
+    width = max(1, *(len(row) for row in rows))
+    return np.array([np.pad(row, (0, width - len(row)), constant_values=-1) for row in rows]).astype(np.int64)
+
+
+@given(problems())
+def test_label_set_metrics_agree_with_scikit_learn(problem):
+    true, predicted, rng = problem
+    chains = chains_of(predicted, rng)
+    labels = sparse.csr_array(true.astype(np.int8))
+    rows = label_set_scores(labels, chains)
+    pooled = pooled_f1(labels, chains)
+    expected = {
+        "subset_accuracy": sklearn_metrics.accuracy_score(true, predicted),
+        "accuracy": sklearn_metrics.jaccard_score(true, predicted, average="samples", zero_division=1.0),
+        "f1_example": sklearn_metrics.f1_score(true, predicted, average="samples", zero_division=1.0),
+        "hamming_loss": sklearn_metrics.hamming_loss(true, predicted),
+    }
+    for name, value in expected.items():
+        assert rows[name].mean() == pytest.approx(value, abs=1e-9), name
+    for average in ("micro", "macro"):
+        value = sklearn_metrics.f1_score(true, predicted, average=average, zero_division=0.0)
+        assert pooled[f"f1_{average}"] == pytest.approx(value, abs=1e-9)
+    present = true.any(axis=0) | predicted.any(axis=0)
+    if present.any():
+        columns = np.flatnonzero(present)
+        value = sklearn_metrics.f1_score(true, predicted, labels=columns, average="macro", zero_division=0.0)
+        assert pooled["f1_macro_present"] == pytest.approx(value, abs=1e-9)
+
+
+@given(problems())
+@settings(max_examples=60)
+def test_ranking_metrics_agree_with_scikit_learn(problem):
+    true, _, rng = problem
+    num_labels = true.shape[1]
+    scores = rng.permuted(np.tile(np.arange(num_labels, dtype=float), (len(true), 1)), axis=1)
+    ranking = np.argsort(-scores, axis=1)
+    rows = ranking_scores(sparse.csr_array(true.astype(np.int8)), ranking)
+    for k in (3, 5):
+        expected = sklearn_metrics.ndcg_score(true, scores, k=k)
+        assert rows[f"nDCG@{k}"].mean() == pytest.approx(expected, abs=1e-9)
+    for k in (1, 3, 5):
+        hits = [true[i, ranking[i, :k]].sum() / k for i in range(len(true))]
+        np.testing.assert_allclose(rows[f"P@{k}"], hits)
+
+
+@given(problems(), st.integers(0, 10))
+def test_metrics_do_not_depend_on_the_order_of_rows(problem, seed):
+    true, predicted, rng = problem
+    labels, chains = sparse.csr_array(true.astype(np.int8)), chains_of(predicted, rng)
+    order = np.random.default_rng(seed).permutation(len(true))
+    before = summarise(labels, Predictions(chains, chains))
+    after = summarise(labels[order], Predictions(chains[order], chains[order]))
+    assert after == pytest.approx(before)
+
+
+@given(problems())
+def test_label_set_metrics_do_not_depend_on_the_names_of_labels(problem):
+    true, predicted, rng = problem
+    order = rng.permutation(true.shape[1])
+    summaries = [
+        summarise(sparse.csr_array(t.astype(np.int8)), Predictions(c, c))
+        for t, c in ((true, chains_of(predicted, rng)), (true[:, order], chains_of(predicted[:, order], rng)))
+    ]
+    assert summaries[0]["f1_macro"] == pytest.approx(summaries[1]["f1_macro"])
+    assert summaries[0]["hamming_loss"] == pytest.approx(summaries[1]["hamming_loss"])
+
+
+def test_known_values_of_ranking_metrics():
+    labels = sparse.csr_array(np.array([[1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=np.int8))
+    rows = ranking_scores(labels, np.array([[2, 0, 3, 1, 4], [0, 1, 2, 3, 4]]))
+    assert rows["P@1"].tolist() == [0.0, 0.0]
+    assert rows["P@3"] == pytest.approx([1 / 3, 0.0])
+    assert rows["P@5"] == pytest.approx([2 / 5, 0.0])
+    ideal = 1 + 1 / np.log2(3)
+    assert rows["nDCG@5"] == pytest.approx([(1 / np.log2(3) + 1 / np.log2(5)) / ideal, 0.0])
+
+
+def test_lookup_ignores_padding_and_handles_no_labels_at_all():
+    labels = sparse.csr_array(np.array([[0, 1], [1, 0]], dtype=np.int8))
+    assert lookup(labels, np.array([[1, -1], [-1, 1]])).tolist() == [[True, False], [False, False]]
+    assert not lookup(sparse.csr_array((3, 2), dtype=np.int8), np.array([[0], [1], [-1]])).any()
+
+
+def test_chain_scores_count_repeats_and_find_the_first_error():
+    labels = sparse.csr_array(np.array([[1, 1, 0]] * 4, dtype=np.int8))
+    scores = chain_scores(labels, np.array([[0, 2, 1], [0, 0, 1], [0, 1, -1], [-1, -1, -1]]))
+    assert scores["length"].tolist() == [3, 3, 2, 0]
+    assert scores["repeats"].tolist() == [0, 1, 0, 0]
+    assert scores["first_error"].tolist() == [2, 4, 3, 1]
+
+
+def test_summary_is_in_per_cent():
+    labels = sparse.csr_array(np.array([[1, 0, 0]], dtype=np.int8))
+    summary = summarise(labels, Predictions(np.array([[0, 1, 2]]), np.array([[0]])))
+    assert summary["subset_accuracy"] == summary["P@1"] == 100.0
+    assert summary["length"] == 1.0
+    assert set(RANKING_METRICS) < set(summary)
+
+
+def test_predictions_of_different_lengths_concatenate():
+    parts = [Predictions(np.array([[0, 1]]), np.array([[0]])), Predictions(np.array([[1, 0]]), np.array([[1, 0]]))]
+    assert Predictions.concatenate(parts).chains.tolist() == [[0, -1], [1, 0]]

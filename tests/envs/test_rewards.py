@@ -1,0 +1,135 @@
+"""Rewards: increments add up to the score, for single steps, batches and every action."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelchain.envs.chains import ChainBatch, first_occurrences
+from labelchain.envs.metrics import Predictions, row_scores
+from labelchain.envs.rewards import make_reward, register_reward, reward_names
+from scipy import sparse
+
+NAMES = ["accuracy", "f1", "ndcg@3", "ndcg@5", "precision@1", "precision@3", "precision@5", "subset", "hamming"]
+METRIC_OF = {
+    "accuracy": "accuracy",
+    "f1": "f1_example",
+    "ndcg@3": "nDCG@3",
+    "ndcg@5": "nDCG@5",
+    "precision@1": "P@1",
+    "precision@3": "P@3",
+    "precision@5": "P@5",
+    "subset": "subset_accuracy",
+}
+
+
+@st.composite
+def episodes(draw):
+    """A batch of episodes: true labels (n, L), a reward name, and actions (n, limit) with repeats and STOP."""
+    num_labels = draw(st.integers(1, 8))
+    num_envs = draw(st.integers(1, 5))
+    limit = draw(st.integers(1, 10))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    true = rng.random((num_envs, num_labels)) < draw(st.floats(0, 1))
+    actions = rng.integers(0, num_labels + 1, (num_envs, limit))
+    return true, draw(st.sampled_from(NAMES)), actions
+
+
+def play(true, name, actions):
+    """Step a batch until every episode has ended; returns and the actions that counted."""
+    num_envs, num_labels = true.shape
+    batch = ChainBatch(num_envs, num_labels, make_reward(name, num_labels), actions.shape[1])
+    batch.reset(np.arange(num_envs), true)
+    returns, running = np.zeros(num_envs), np.ones(num_envs, dtype=bool)
+    counted = np.full(actions.shape, -1)
+    for step in range(actions.shape[1]):
+        result = batch.step(actions[:, step])
+        returns += result.rewards * running
+        counted[running, step] = actions[running, step]
+        running &= ~(result.terminated | result.truncated)
+    assert not running.any()
+    return returns, counted
+
+
+@given(episodes())
+def test_return_of_an_episode_is_the_score_of_its_chain(episode):
+    true, name, actions = episode
+    returns, counted = play(true, name, actions)
+    chain = first_occurrences(counted, true.shape[1])
+    labels = sparse.csr_array(true.astype(np.int8))
+    scores = row_scores(labels, Predictions(chain, chain))
+    expected = 1.0 - scores["hamming_loss"] if name == "hamming" else scores[METRIC_OF[name]]
+    np.testing.assert_allclose(returns, expected, atol=1e-12)
+
+
+@given(episodes(), st.floats(0, 2))
+@settings(max_examples=50)
+def test_action_rewards_are_what_step_would_pay(episode, penalty):
+    true, name, actions = episode
+    num_envs, num_labels = true.shape
+
+    def batch_after(steps):
+        reward = make_reward(name, num_labels)
+        batch = ChainBatch(num_envs, num_labels, reward, actions.shape[1], repeat_penalty=penalty)
+        batch.reset(np.arange(num_envs), true)
+        for step in range(steps):
+            batch.step(actions[:, step])
+        return batch
+
+    steps = actions.shape[1] // 2
+    promised = batch_after(steps).action_rewards()
+    for action in range(num_labels + 1):
+        paid = batch_after(steps).step(np.full(num_envs, action)).rewards
+        np.testing.assert_allclose(promised[:, action], paid, atol=1e-12)
+
+
+def test_a_repeated_label_earns_nothing_and_costs_the_penalty():
+    batch = ChainBatch(1, 3, make_reward("accuracy", 3), max_steps=5, repeat_penalty=0.25)
+    batch.reset(np.array([0]), np.array([[True, True, False]]))
+    assert batch.step(np.array([0])).rewards == pytest.approx(0.5)
+    assert batch.step(np.array([0])).rewards == pytest.approx(-0.25)
+    assert batch.hits.tolist() == [1]
+
+
+def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
+    batch = ChainBatch(1, 4, make_reward("accuracy", 4), max_steps=5)
+    batch.reset(np.array([0]), np.array([[True, True, False, False]]))
+    assert batch.step(np.array([0])).rewards == pytest.approx(1 / 2)
+    assert batch.step(np.array([2])).rewards == pytest.approx(1 / 3 - 1 / 2)
+    assert batch.step(np.array([1])).rewards == pytest.approx(2 / 3 - 1 / 3)
+
+
+def test_stopping_at_once_on_an_input_without_labels_is_right():
+    for name in ("accuracy", "f1", "subset"):
+        batch = ChainBatch(1, 4, make_reward(name, 4), max_steps=5)
+        batch.reset(np.array([0]), np.zeros((1, 4), dtype=bool))
+        assert batch.step(np.array([4])).rewards == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["", "jaccard", "ndcg", "ndcg@0", "ndcg@-1", "precision@x", None])
+def test_unknown_reward_names_the_known_ones(name):
+    with pytest.raises(ValueError, match=r"unknown reward .* expected one of accuracy, .*ndcg@k"):
+        make_reward(name, 5)
+
+
+def test_a_reward_of_ones_own_plugs_in_by_name():
+    from labelchain.envs import rewards
+
+    def count_right(hits, emitted, true):
+        return hits.astype(float)
+
+    register_reward("right", lambda _: rewards.Reward("right", score=count_right))
+    try:
+        assert "right" in reward_names()
+        returns, _ = play(np.array([[True, False]]), "right", np.array([[0, 1, 2]]))
+        assert returns.tolist() == [1.0]
+        with pytest.raises(ValueError, match="taken"):
+            register_reward("right", lambda _: rewards.Reward("right", score=count_right))
+    finally:
+        del rewards._FACTORIES["right"]
+
+
+def test_first_occurrences_keeps_order_and_stops_at_stop():
+    chains = np.array([[2, 2, 0, 3, 1], [1, 0, 1, 2, -1], [3, 1, 1, 1, 1], [-1, -1, -1, -1, -1]])
+    expected = [[2, 0, -1, -1, -1], [1, 0, 2, -1, -1], [-1] * 5, [-1] * 5]
+    assert first_occurrences(chains, 3).tolist() == expected
