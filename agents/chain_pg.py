@@ -1,7 +1,7 @@
 """``chain-pg``: policy gradients on sampled chains, as in Nam et al. (ICML 2019), section 4.
 
-Sample a chain from the network, reward each step with the increment of a score, and follow the gradient of the
-expected return: REINFORCE with a learned value as baseline and an entropy bonus.
+Sample a chain from the network, reward each step with the increment of a score, and follow the gradient
+of the expected return: REINFORCE with a learned value as baseline and an entropy bonus.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective, RandomOrder
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.settings import Settings
@@ -117,7 +117,7 @@ def policy_gradient(settings: Settings, dataset: MultilabelDataset) -> PolicyGra
     return PolicyGradientObjective(reward, settings.chain_limit(dataset), settings.discount, settings.entropy)
 
 
-def rl_phases(settings: Settings, objective_name: str, objective: PolicyGradientObjective) -> list[Phase]:
+def rl_phases(settings: Settings, objective_name: str, objective: Objective) -> list[Phase]:
     """A warm-up by maximum likelihood in random orders, then RL, within the same number of epochs."""
     warmup = round(settings.warmup * settings.epochs)
     return [

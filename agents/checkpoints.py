@@ -57,12 +57,26 @@ def load_tensors(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved in part") from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path} does not exist: the run was not trained, or its folder was moved in part"
+        ) from error
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        OSError,
+        KeyError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"{path} is not a labelchain checkpoint, or is damaged ({reason}); train again") from error
+        raise RunError(
+            f"{path} is not a labelchain checkpoint, or is damaged ({reason}); train again"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise RunError(f"{path} is not a labelchain checkpoint of format {FORMAT}; train again with this version")
+        raise RunError(
+            f"{path} is not a labelchain checkpoint of format {FORMAT}; train again with this version"
+        )
     return content
 
 
@@ -70,7 +84,12 @@ def save_chain_model(
     path: Path, ranking: Sequence[Record], label_set: Sequence[Record], max_labels: int
 ) -> None:
     """Write the networks that rank and those that give label sets (each list is averaged while decoding)."""
-    content = {"format": FORMAT, "ranking": list(ranking), "label_set": list(label_set), "max_labels": max_labels}
+    content = {
+        "format": FORMAT,
+        "ranking": list(ranking),
+        "label_set": list(label_set),
+        "max_labels": max_labels,
+    }
     save_tensors(path, content)
 
 

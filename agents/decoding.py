@@ -121,7 +121,8 @@ def sample_chains(model: StepModel, features: Tensor, max_labels: int, generator
         generator: On the features' device.
 
     Returns:
-        ``(n, length)`` int64 actions: labels, then STOP (``num_labels``) unless the limit came first, then -1.
+        ``(n, length)`` int64 actions: labels, then STOP (``num_labels``) unless the limit came
+        first, then -1.
     """
     num_rows, num_labels = len(features), model.num_labels
     length = min(max_labels, num_labels)

@@ -1,8 +1,8 @@
 """The chain network: p(next label | input, labels so far), over L labels and STOP.
 
-Two cells share one interface. ``sum`` (ours) keeps the sum of the embeddings of the labels so far, so it does
-not depend on their order and, given a chain, computes all its steps in parallel. ``gru`` is the recurrent cell
-of Nam et al. (ICML 2019).
+Two cells share one interface. ``sum`` (ours) keeps the sum of the embeddings of the labels so far, so it
+does not depend on their order and, given a chain, computes all its steps in parallel. ``gru`` is the
+recurrent cell of Nam et al. (ICML 2019).
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class InputScaler(nn.Module):
     over the training rows; pictures stay as they are.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, num_features: int, scaling: Scaling) -> None:
         super().__init__()
         self.scaling = scaling
@@ -108,7 +111,9 @@ class ChainNetwork(nn.Module):
 
     state_parts: ClassVar[int]
 
-    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+    def __init__(
+        self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"
+    ) -> None:
         super().__init__()
         self.num_features = num_features
         self.num_labels = num_labels
@@ -167,14 +172,16 @@ class ChainNetwork(nn.Module):
 
 
 class SumNetwork(ChainNetwork):
-    """The ``sum`` cell: layer-normalised (projection of x + sum of embeddings / sqrt(step)), a residual layer.
+    """The ``sum`` cell: projected input plus scaled sum of embeddings, layer-normalised, a residual layer.
 
     A linear skip from the input to the logits lets it be at least a linear classifier.
     """
 
     state_parts = 4
 
-    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+    def __init__(
+        self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"
+    ) -> None:
         super().__init__(num_features, num_labels, config, scaling)
         self.project = nn.Linear(num_features, config.width)
         self.embed = nn.Embedding(num_labels + 1, config.width, padding_idx=num_labels)
@@ -228,7 +235,9 @@ class GRUNetwork(ChainNetwork):
 
     state_parts = 3
 
-    def __init__(self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none") -> None:
+    def __init__(
+        self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"
+    ) -> None:
         super().__init__(num_features, num_labels, config, scaling)
         width, embedding = config.width, config.embedding
         self.initial = nn.Linear(num_features, width)
@@ -245,7 +254,9 @@ class GRUNetwork(ChainNetwork):
     def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
         state = torch.relu(self.initial(inputs))
-        previous = nn.functional.pad(torch.where(chains < 0, self.num_labels, chains), (1, 0), value=self.num_labels)
+        previous = nn.functional.pad(
+            torch.where(chains < 0, self.num_labels, chains), (1, 0), value=self.num_labels
+        )
         rate, training = self.config.dropout, self.training
         embedded = _chain_dropout(self.embed(previous), rate, training)  # (n, length + 1, embedding)
         # All that does not wait for the state is computed for every step at once.
@@ -286,13 +297,15 @@ class GRUNetwork(ChainNetwork):
 
 
 def make_network(dataset: MultilabelDataset, config: NetworkConfig) -> ChainNetwork:
-    """A network for a data set, its input scaling taken from the training rows, its weights from torch's RNG."""
+    """A network for a data set: input scaling from the training rows, weights from torch's global RNG."""
     network = build_network(dataset.num_features, dataset.num_labels, config, scaling_for(dataset))
     network.scaler.fit(dataset)
     return network
 
 
-def build_network(num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling) -> ChainNetwork:
+def build_network(
+    num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling
+) -> ChainNetwork:
     """A network of the given shape."""
     kind = SumNetwork if config.cell == "sum" else GRUNetwork
     return kind(num_features, num_labels, config, scaling)

@@ -20,7 +20,16 @@ from labelchain.envs.files import written_beside
 Progress = Callable[[float, str], None]
 """Called now and then with the share of the work done, in [0, 1], and a few words on what is being done."""
 
-PACKAGES = ("labelchain", "gymnasium", "numpy", "scikit-learn", "scipy", "stable-baselines3", "sb3-contrib", "torch")
+PACKAGES = (
+    "labelchain",
+    "gymnasium",
+    "numpy",
+    "scikit-learn",
+    "scipy",
+    "stable-baselines3",
+    "sb3-contrib",
+    "torch",
+)
 
 
 class RunError(ValueError):
@@ -111,8 +120,9 @@ class Run:
 class RunLogger:
     """Writes a run's TensorBoard events, under the same tags for every learner.
 
-    ``eval/<metric>`` are validation metrics while learning, ``test/<metric>`` the final ones, ``train/<figure>``
-    what the learner says of itself. The step is the number of inputs seen, so that curves compare.
+    ``eval/<metric>`` are validation metrics while learning, ``test/<metric>`` the final ones,
+    ``train/<figure>`` what the learner says of itself. The step is the number of inputs seen, so that
+    curves compare.
     """
 
     def __init__(self, run: Run, purge_step: int | None = None) -> None:
@@ -134,11 +144,15 @@ class RunLogger:
         """Write the final test metrics and the hyperparameters that go with them."""
         self.scalars("test", metrics, step)
         chosen = {"learner": self._run.learner, "dataset": self._run.dataset, "seed": self._run.seed}
-        values = {name: str(value) if value is None else value for name, value in asdict(self._run.settings).items()}
+        values = {
+            name: str(value) if value is None else value for name, value in asdict(self._run.settings).items()
+        }
         # SummaryWriter.add_hparams would open a second run in a sub-folder.
-        parts = hparams(chosen | values, {f"test/{name}": value for name, value in metrics.items()})
+        parts = hparams(  # type: ignore[no-untyped-call]
+            chosen | values, {f"test/{name}": value for name, value in metrics.items()}
+        )
         for part in parts:
-            self._writer.file_writer.add_summary(part)
+            self._writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self._writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
 
 

@@ -107,7 +107,9 @@ class ExactEvaluation(BaseCallback):
         self._logger.__exit__()
 
     def _evaluate(self) -> None:
-        predictor = policy_predictor(self.model, self.run.settings.chain_limit(self.dataset))
+        predictor = policy_predictor(
+            self.model, self.dataset.num_labels, self.run.settings.chain_limit(self.dataset)
+        )
         metrics = evaluate(predictor, self.dataset, "validation").metrics
         self._logger.scalars("eval", metrics, self.inputs_seen)
         for family, metric in SELECTED_BY.items():
@@ -115,9 +117,8 @@ class ExactEvaluation(BaseCallback):
                 self.best[family] = metrics[metric], copy.deepcopy(self.model.policy.state_dict())
 
 
-def policy_predictor(model: BaseAlgorithm, max_labels: int) -> ChainPredictor:
+def policy_predictor(model: BaseAlgorithm, num_labels: int, max_labels: int) -> ChainPredictor:
     """A trained agent as a predictor."""
-    num_labels = int(model.action_space.n) - 1  # type: ignore[union-attr]
     model.policy.set_training_mode(False)
     return ChainPredictor(PolicyStepModel(model.policy, num_labels), max_labels, model.device)
 
@@ -159,7 +160,9 @@ def load_sb3(run: Run, dataset: MultilabelDataset) -> Predictor:
         RunError: If a file is missing or damaged.
     """
     limit = run.settings.chain_limit(dataset)
-    ranking, label_set = (policy_predictor(_load(run, family), limit) for family in SELECTED_BY)
+    ranking, label_set = (
+        policy_predictor(_load(run, family), dataset.num_labels, limit) for family in SELECTED_BY
+    )
     return SelectedPredictor(ranking, label_set)
 
 
@@ -170,4 +173,6 @@ def _load(run: Run, family: str) -> BaseAlgorithm:
     try:
         return ALGORITHMS[run.learner].load(path, device="cpu")
     except Exception as error:  # a damaged pickle raises anything
-        raise RunError(f"{path} is not a Stable-Baselines3 model, or is damaged ({error}); train again") from error
+        raise RunError(
+            f"{path} is not a Stable-Baselines3 model, or is damaged ({error}); train again"
+        ) from error

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelchain.agents.checkpoints import FORMAT, Record, load_tensors, record_of, save_chain_model, save_tensors
+from labelchain.agents.checkpoints import (
+    FORMAT,
+    Record,
+    load_tensors,
+    record_of,
+    save_chain_model,
+    save_tensors,
+)
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.likelihood import Batch, Objective, label_lists
 from labelchain.agents.networks import ChainNetwork, make_network
@@ -123,7 +130,9 @@ class _TrainingState:
             self.optimiser.load_state_dict(content["optimiser"])
             self.best = {family: Selection(**content["best"][family]) for family in SELECTED_BY}
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise RunError(f"last.pt does not belong to this run ({error}); remove it to start again") from error
+            raise RunError(
+                f"last.pt does not belong to this run ({error}); remove it to start again"
+            ) from error
 
 
 def _phase_of(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
@@ -150,15 +159,17 @@ def _epoch(
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        batch = Batch(torch.from_numpy(dataset.dense_features(rows)), label_lists(dataset, torch.from_numpy(rows)))
+        batch = Batch(
+            torch.from_numpy(dataset.dense_features(rows)), label_lists(dataset, torch.from_numpy(rows))
+        )
         loss, logs = phase.objective.loss(network, batch, generator)
         if not torch.isfinite(loss):
             raise RunError(
-                f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, batch {number + 1} "
-                f"(rows {rows[:3].tolist()}, ...); try a lower learning rate"
+                f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "
+                f"batch {number + 1} (rows {rows[:3].tolist()}, ...); try a lower learning rate"
             )
         state.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), run.settings.clip)
         state.optimiser.step()
         for name, value in logs.items():

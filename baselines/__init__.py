@@ -1,1 +1,1 @@
-"""What agents are measured against: fixed orders, target reordering, composites, classical models; the comparison."""
+"""What agents are measured against: orders, reordering, composites, classical models; the comparison."""

@@ -89,7 +89,7 @@ def summarise(dataset: str, metrics: dict[str, list[dict[str, float]]]) -> Resul
         metrics: By learner, one ``{metric: value}`` per seed; proportions in per cent.
     """
     names = (*RANKING_METRICS, *LABEL_SET_METRICS)
-    learners = {
+    learners: dict[str, dict[str, dict[str, Any]]] = {
         learner: {
             metric: {"mean": statistics.fmean(values), "values": values}
             for metric in names
@@ -106,5 +106,10 @@ def summarise(dataset: str, metrics: dict[str, list[dict[str, float]]]) -> Resul
             best_order = max(orders, key=lambda order: sign * means[order])
             best, composite = means[best_order], learners[COMPOSITE][metric]["mean"]
             relative = 100.0 * sign * (composite - best) / best if best else None
-            gains[metric] = {"best_order": best_order, "composite": composite, "best": best, "relative": relative}
+            gains[metric] = {
+                "best_order": best_order,
+                "composite": composite,
+                "best": best,
+                "relative": relative,
+            }
     return {"dataset": dataset, "decoding": "chain", "learners": learners, "gain_over_best_order": gains}

@@ -1,7 +1,8 @@
 """The composite of target reordering and reinforcement learning (Nam et al., ICML 2019), in both forms.
 
-*Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions are
-averaged while decoding (the paper's description). *Joint*: one network trained on a weighted sum of both losses.
+*Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions
+are averaged while decoding (the paper's description). *Joint*: one network trained on a weighted sum of both
+losses (the authors' code).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.chain_pg import policy_gradient, rl_phases
-from labelchain.agents.checkpoints import load_records, load_chain_model, save_chain_model
+from labelchain.agents.checkpoints import load_chain_model, load_records, save_chain_model
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.runs import Progress, Run, RunLogger
@@ -55,7 +56,9 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     """
     limit = run.settings.chain_limit(dataset)
     contents = [load_records(part / "model.pt") for part in parts]
-    ranking, label_set = ([r for content in contents for r in content[family]] for family in ("ranking", "label_set"))
+    ranking, label_set = (
+        [r for content in contents for r in content[family]] for family in ("ranking", "label_set")
+    )
     save_chain_model(run.directory / "model.pt", ranking, label_set, limit)
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
     with RunLogger(run) as logger:

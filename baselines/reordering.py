@@ -1,4 +1,4 @@
-"""Target reordering (Nam et al., ICML 2019): train on the true labels in the order the network itself prefers."""
+"""Target reordering (Nam et al., ICML 2019): train on true labels in the order the network itself prefers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def results_table(results: Results) -> Table:
     spread = f"mean and standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     table = Table(
         title=f"{results['dataset']}, test split, per cent ({spread})",
-        caption=f"Ranking metrics decode by '{results['decoding']}': greedy, STOP forbidden until five labels are out.",
+        caption=f"Decoding '{results['decoding']}': greedy; rankings forbid STOP until five labels are out.",
     )
     table.add_column("learner", no_wrap=True)
     for metric in SHOWN:
@@ -70,7 +70,9 @@ def write_figure(results: Results, path: Path) -> None:
             colour = _colour(learner)
             axes.plot(entry["values"], [height] * len(entry["values"]), "o", color=colour, alpha=0.45, ms=5)
             axes.plot(entry["mean"], height, "|", color=colour, ms=16, mew=2.5)
-        orders = [results["learners"][name][metric]["mean"] for name in FOUR_ORDERS if name in results["learners"]]
+        orders = [
+            results["learners"][name][metric]["mean"] for name in FOUR_ORDERS if name in results["learners"]
+        ]
         if orders:
             axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
         axes.set_title(HEADINGS.get(metric, metric), fontsize=10)

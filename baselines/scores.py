@@ -25,7 +25,9 @@ class LinearScores:
         threshold: A label is predicted if its score is above.
     """
 
-    def __init__(self, weights: NDArray[np.float32], bias: NDArray[np.float32], threshold: float = 0.0) -> None:
+    def __init__(
+        self, weights: NDArray[np.float32], bias: NDArray[np.float32], threshold: float = 0.0
+    ) -> None:
         self.weights = weights
         self.bias = bias
         self.threshold = threshold
@@ -55,9 +57,13 @@ class LinearScores:
             with np.load(path, allow_pickle=False) as content:
                 return cls(content["weights"], content["bias"], float(content["threshold"]))
         except FileNotFoundError as error:
-            raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved") from error
+            raise RunError(
+                f"{path} does not exist: the run was not trained, or its folder was moved"
+            ) from error
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise RunError(f"{path} is not a labelchain model, or is damaged ({error}); train again") from error
+            raise RunError(
+                f"{path} is not a labelchain model, or is damaged ({error}); train again"
+            ) from error
 
 
 def train_popularity(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:

@@ -31,7 +31,8 @@ errors = Console(stderr=True, soft_wrap=True)
 DatasetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DATASET", help="A name (see 'labelchain datasets'), a Mulan folder, an .arff or an .npz file."
+        metavar="DATASET",
+        help="A name (see 'labelchain datasets'), a Mulan folder, an .arff or an .npz file.",
     ),
 ]
 EpochsOption = Annotated[
@@ -39,7 +40,9 @@ EpochsOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Change any setting, as in --set cell=gru --set width=512."),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change any setting, as in --set cell=gru --set width=512."
+    ),
 ]
 
 
@@ -81,14 +84,16 @@ def datasets() -> None:
         for name, present in dataset_names().items():
             entry = CATALOGUE.get(name)
             numbers = (entry.num_train, entry.num_test, entry.num_features, entry.num_labels) if entry else ()
-            cells = [f"{number:,}" for number in numbers] + [f"{entry.cardinality:.2f}"] if entry else ["?"] * 5
+            cells = (
+                [f"{number:,}" for number in numbers] + [f"{entry.cardinality:.2f}"] if entry else ["?"] * 5
+            )
             table.add_row(name, *cells, "yes" if present else "no")
         console.print(table)
 
 
 @app.command()
 def train(
-    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="A learner, such as composite or maskable-ppo.")],
+    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="Such as composite or maskable-ppo.")],
     dataset: DatasetArgument,
     epochs: EpochsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds everything random.")] = 0,
@@ -99,8 +104,8 @@ def train(
 ) -> None:
     """Train one learner and evaluate it on the test split.
 
-    The folder of the run holds its configuration, TensorBoard events, model and result. A run that was stopped
-    is continued by the same command.
+    The folder of the run holds its configuration, TensorBoard events, model and result. A run that was
+    stopped is continued by the same command.
     """
     with reported_errors():
         from labelchain.agents.runs import Run
@@ -174,7 +179,9 @@ def compare(
         from labelchain.baselines.comparison import compare as compare_learners
         from labelchain.baselines.report import gains_table, results_table, write_figure
 
-        chosen = list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
+        chosen = (
+            list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
+        )
         planned = len(list(cells(chosen, seeds)))
         data, name, settings = _prepare(dataset, epochs, changes)
         folder = out or Path("runs") / f"compare-{data.name}"

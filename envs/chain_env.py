@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -49,8 +49,8 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
     :func:`labelchain.envs.rewards.make_reward`.
 
     ## Starting State
-    An input drawn uniformly from the split, nothing emitted. `reset(options={"index": i})` starts on row `i` of
-    the split.
+    An input drawn uniformly from the split, nothing emitted. `reset(options={"index": i})` starts on row `i`
+    of the split.
 
     ## Episode End
     Terminated: STOP, or every label emitted. Truncated: `max_labels` actions taken.
@@ -82,7 +82,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
     - v0: initial version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}  # noqa: RUF012
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         num_labels = self.dataset.num_labels
         self._batch = ChainBatch(1, num_labels, make_reward(reward, num_labels), max_labels, repeat_penalty)
         low, high = self.dataset.feature_range()
-        self.observation_space = gym.spaces.Dict(
+        self.observation_space = gym.spaces.Dict(  # type: ignore[assignment]  # invariant in its values
             {
                 "features": gym.spaces.Box(low, high, (self.dataset.num_features,), np.float32),
                 "emitted": gym.spaces.MultiBinary(num_labels),
@@ -150,24 +150,26 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         if not self.action_space.contains(action):
             raise ValueError(f"action must be an integer in 0..{self.dataset.num_labels}, got {action!r}")
         step = self._batch.step(np.array([int(action)], dtype=np.int64))
-        reward, terminated, truncated = (array.item() for array in (step.rewards, step.terminated, step.truncated))
+        reward, ended = float(step.rewards[0]), (bool(step.terminated[0]), bool(step.truncated[0]))
         self._return += reward
         info = self._info()
-        if terminated or truncated:
+        if any(ended):
             info |= self._outcome()
             self._index = -1
-        return self._observation(), reward, terminated, truncated, info
+        return self._observation(), reward, *ended, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(L + 1,)``."""
-        return self._batch.action_masks()[0]
+        masks: NDArray[np.bool_] = self._batch.action_masks()[0]
+        return masks
 
     def action_rewards(self) -> NDArray[np.float64]:
         """The reward that each action would earn now, ``(L + 1,)``: full-information feedback."""
-        return self._batch.action_rewards()[0]
+        rewards: NDArray[np.float64] = self._batch.action_rewards()[0]
+        return rewards
 
     def render(self) -> Any:
-        """The episode so far: a string (``ansi``) or an image ``(height, width, 3)`` uint8 (``rgb_array``)."""
+        """The episode so far: a string (``ansi``) or a ``(height, width, 3)`` uint8 image (``rgb_array``)."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
             return None
@@ -188,8 +190,14 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         if not options:
             return int(self.np_random.integers(len(self._rows)))
         index = options["index"]
-        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < len(self._rows):
-            raise ValueError(f"options['index'] must be an integer in 0..{len(self._rows) - 1}, got {index!r}")
+        if (
+            isinstance(index, bool)
+            or not isinstance(index, (int, np.integer))
+            or not 0 <= index < len(self._rows)
+        ):
+            raise ValueError(
+                f"options['index'] must be an integer in 0..{len(self._rows) - 1}, got {index!r}"
+            )
         return int(index)
 
     def _observation(self) -> Observation:

@@ -1,4 +1,4 @@
-"""The dynamics of label chains, for a batch of episodes at once: what is emitted, what it earns, when it ends."""
+"""The dynamics of label chains, for a batch of episodes: what is emitted, what it earns, when it ends."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ class ChainBatch:
         ends = (self.steps[:, None] + 1 >= self.max_steps) | (emitted + new == self.num_labels)
         ends[:, -1] = True
         final = self.reward.final(self.hits[:, None] + hit, emitted + new, true)
-        return rewards + ends * final
+        total: NDArray[np.float64] = rewards + ends * final
+        return total
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something, ``(num_envs, num_labels + 1)``: labels not out yet, and always STOP."""

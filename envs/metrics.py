@@ -56,7 +56,7 @@ def _stack(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def lookup(labels: sparse.csr_array, columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each named label is true: ``(n, num_labels)`` CSR and ``(n, k)`` give ``(n, k)``; -1 is false."""
+    """Whether each named label is true: ``(n, num_labels)`` CSR, ``(n, k)`` give ``(n, k)``; -1 is false."""
     num_rows, num_labels = labels.shape
     row_of_entry = np.repeat(np.arange(num_rows, dtype=np.int64), np.diff(labels.indptr))
     entries = row_of_entry * num_labels + labels.indices
@@ -70,13 +70,15 @@ def lookup(labels: sparse.csr_array, columns: NDArray[np.int64]) -> NDArray[np.b
 
 def label_counts(labels: sparse.csr_array) -> NDArray[np.int64]:
     """|Y| of each row, ``(n,)``."""
-    return np.diff(labels.indptr).astype(np.int64)
+    counts: NDArray[np.int64] = np.diff(labels.indptr).astype(np.int64)
+    return counts
 
 
 def ranking_scores(labels: sparse.csr_array, ranking: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """P@1, P@3, P@5, nDCG@3, nDCG@5 of each row, as the Extreme Classification Repository defines them.
+    r"""P@1, P@3, P@5, nDCG@3, nDCG@5 of each row, as the Extreme Classification Repository defines them.
 
-    The divisor of P@k is k; the ideal of nDCG@k is that of min(\\|Y\\|, k) labels. A row without labels scores 0.
+    The divisor of P@k is k; the ideal of nDCG@k is that of min(\|Y\|, k) labels. A row without labels
+    scores 0.
 
     Args:
         labels: ``(n, num_labels)`` CSR.

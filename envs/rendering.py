@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets import MultilabelDataset
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 STRONGEST = 8
 """How many features of an input that is no picture are shown."""
@@ -118,15 +122,16 @@ def render_rgb(scene: Scene) -> NDArray[np.uint8]:
     right.text(0, 0.52, "true labels", fontsize=11, weight="bold", va="top")
     _write(right, 0.43, [(name, RIGHT if out else MISSED) for name, out in scene.true_names()])
     right.text(0, 0.08, f"return {scene.score:.3f} ({scene.reward})", fontsize=10, va="bottom")
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return pixels[..., :3].copy()
 
 
 def _short(name: str, width: int = 22) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
-def _write(axes: object, top: float, words: list[tuple[str, str]], per_line: int = 34, lines: int = 4) -> None:
+def _write(axes: Axes, top: float, words: list[tuple[str, str]], per_line: int = 34, lines: int = 4) -> None:
     """Write coloured words, wrapped to lines of ``per_line`` characters; what does not fit ends in dots."""
     column, line = 0, 0
     for position, (word, colour) in enumerate(words):
@@ -136,8 +141,15 @@ def _write(axes: object, top: float, words: list[tuple[str, str]], per_line: int
         if line == lines:
             shown = f"… and {len(words) - position} more"
             column, line = per_line - 12, lines - 1
-        axes.text(column / per_line * 0.95, top - 0.08 * line, shown, color=colour, fontsize=10, va="top",  # type: ignore[attr-defined]
-                  family="monospace")
+        axes.text(
+            column / per_line * 0.95,
+            top - 0.08 * line,
+            shown,
+            color=colour,
+            fontsize=10,
+            va="top",
+            family="monospace",
+        )
         if shown.startswith("… and"):
             break
         column += len(shown) + 1

@@ -49,7 +49,7 @@ class Reward:
         return self.score(hits + hit, emitted + 1, true) - self.score(hits, emitted, true)
 
     def final(self, hits: Ints, emitted: Ints, true: Ints) -> Floats:
-        """What the end of the episode pays on top: the score of the empty chain, or all of it if ``at_end``."""
+        """What the end pays on top: the score of the empty chain, or the whole score if ``at_end``."""
         if self.score is None:
             return np.zeros(np.broadcast(hits, emitted, true).shape)
         if self.at_end:
@@ -72,12 +72,14 @@ def _f1(hits: Ints, emitted: Ints, true: Ints) -> Floats:
 
 
 def _exact(hits: Ints, emitted: Ints, true: Ints) -> Floats:
-    return ((hits == emitted) & (hits == true)).astype(np.float64)
+    exact: Floats = ((hits == emitted) & (hits == true)).astype(np.float64)
+    return exact
 
 
 def discounts(k: int) -> Floats:
     """``1 / log2(rank + 1)`` for ranks 1 to k, ``(k,)``."""
-    return 1.0 / np.log2(np.arange(2, k + 2))
+    result: Floats = 1.0 / np.log2(np.arange(2, k + 2))
+    return result
 
 
 def _ndcg(k: int) -> Gain:
@@ -121,7 +123,11 @@ def reward_names() -> list[str]:
 
 
 def register_reward(name: str, factory: Callable[[int], Reward]) -> None:
-    """Add a reward; ``factory(num_labels)`` makes it. Raises ValueError if the name is taken or has an ``@``."""
+    """Add a reward that ``factory(num_labels)`` makes.
+
+    Raises:
+        ValueError: If the name is taken or has an ``@``.
+    """
     if "@" in name or name in _FACTORIES:
         raise ValueError(f"reward name {name!r} is taken or contains '@'")
     _FACTORIES[name] = factory

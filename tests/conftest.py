@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
 from labelchain.envs import MultilabelDataset
 
 settings.register_profile("labelchain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,7 +20,7 @@ def make_dataset():
 
 
 def random_dataset(num_rows=60, num_features=6, num_labels=5, seed=0, sparse=False):
-    """A synthetic data set: label ``i`` is there if feature ``i % num_features`` is positive, or by chance."""
+    """A synthetic data set: label ``i`` is there if feature ``i % num_features`` is large, or by chance."""
     from scipy.sparse import csr_array
 
     rng = np.random.default_rng(seed)

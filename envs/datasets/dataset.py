@@ -133,7 +133,7 @@ class MultilabelDataset:
     @property
     def is_sparse(self) -> bool:
         """Whether the features are stored as a SciPy CSR array."""
-        return sparse.issparse(self.features)
+        return bool(sparse.issparse(self.features))
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of a split, ``(num_rows_in_split,)``.
@@ -148,7 +148,7 @@ class MultilabelDataset:
     def dense_features(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """A fresh dense copy of some rows' features, ``(len(rows), num_features)``."""
         selected = self.features[rows]
-        dense = selected.toarray() if sparse.issparse(selected) else selected
+        dense = selected if isinstance(selected, np.ndarray) else selected.toarray()
         return np.ascontiguousarray(dense, dtype=np.float32)
 
     def dense_labels(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""DigitScenes: pictures of two to four real handwritten digits, some of them blurred (built in, no download)."""
+"""DigitScenes: pictures of two to four real handwritten digits, some blurred (built in, no download)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ NOISE = 0.7
 def digit_scenes(seed: int = 0) -> MultilabelDataset:
     """Make the DigitScenes data set.
 
-    The handwriting is real (the 1,797 scans of :func:`sklearn.datasets.load_digits`); the scenes are composed.
-    Each input is a 16 x 16 picture with two to four digits, one to a quadrant; the labels are the digits
-    present. The digits of a scene are a run ``start, start + step, ...`` modulo 10 with step 1 or 3, so labels
-    depend on each other, and each digit is blurred by pixel noise with probability 1/2, so *which* label is
-    error-prone differs from input to input. Test scenes use other scans than training scenes.
+    The handwriting is real (the 1,797 scans of :func:`sklearn.datasets.load_digits`); the scenes are
+    composed. Each input is a 16 x 16 picture with two to four digits, one to a quadrant; the labels are the
+    digits present. The digits of a scene are a run ``start, start + step, ...`` modulo 10 with step 1 or 3,
+    so labels depend on each other, and each digit is blurred by pixel noise with probability 1/2, so
+    *which* label is error-prone differs from input to input. Test scenes use other scans than training
+    scenes.
 
     Args:
         seed: Seeds the composition; the same seed gives the same arrays, bit for bit.

@@ -6,14 +6,15 @@ import subprocess
 import sys
 
 import gymnasium as gym
-import labelchain.envs
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelchain.envs import ENV_IDS, LabelChainEnv, MultilabelDataset, load_dataset
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import labelchain.envs
+from labelchain.envs import ENV_IDS, LabelChainEnv, MultilabelDataset, load_dataset
 
 STOP = 10
 

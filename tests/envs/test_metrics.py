@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+from sklearn import metrics as sklearn_metrics
+
 from labelchain.envs.metrics import (
     RANKING_METRICS,
     Predictions,
@@ -14,8 +17,6 @@ from labelchain.envs.metrics import (
     ranking_scores,
     summarise,
 )
-from scipy import sparse
-from sklearn import metrics as sklearn_metrics
 
 
 @st.composite
@@ -132,5 +133,8 @@ def test_summary_is_in_per_cent():
 
 
 def test_predictions_of_different_lengths_concatenate():
-    parts = [Predictions(np.array([[0, 1]]), np.array([[0]])), Predictions(np.array([[1, 0]]), np.array([[1, 0]]))]
+    parts = [
+        Predictions(np.array([[0, 1]]), np.array([[0]])),
+        Predictions(np.array([[1, 0]]), np.array([[1, 0]])),
+    ]
     assert Predictions.concatenate(parts).chains.tolist() == [[0, -1], [1, 0]]

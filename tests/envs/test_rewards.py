@@ -4,13 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from labelchain.envs.chains import ChainBatch, first_occurrences
 from labelchain.envs.metrics import Predictions, row_scores
 from labelchain.envs.rewards import make_reward, register_reward, reward_names
-from scipy import sparse
 
-NAMES = ["accuracy", "f1", "ndcg@3", "ndcg@5", "precision@1", "precision@3", "precision@5", "subset", "hamming"]
+NAMES = [
+    "accuracy",
+    "f1",
+    "ndcg@3",
+    "ndcg@5",
+    "precision@1",
+    "precision@3",
+    "precision@5",
+    "subset",
+    "hamming",
+]
 METRIC_OF = {
     "accuracy": "accuracy",
     "f1": "f1_example",
@@ -25,7 +35,7 @@ METRIC_OF = {
 
 @st.composite
 def episodes(draw):
-    """A batch of episodes: true labels (n, L), a reward name, and actions (n, limit) with repeats and STOP."""
+    """A batch of episodes: true labels (n, L), a reward name, actions (n, limit) with repeats and STOP."""
     num_labels = draw(st.integers(1, 8))
     num_envs = draw(st.integers(1, 5))
     limit = draw(st.integers(1, 10))
