@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STRONGEST = 8
 """How many features of an input that is no picture are shown."""
+PER_LINE = 34
+"""Characters in a line of an image."""
 RIGHT, WRONG, MISSED = "#2e7d32", "#c62828", "#757575"
 
 
@@ -131,25 +133,34 @@ def _short(name: str, width: int = 22) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
-def _write(axes: Axes, top: float, words: list[tuple[str, str]], per_line: int = 34, lines: int = 4) -> None:
-    """Write coloured words, wrapped to lines of ``per_line`` characters; what does not fit ends in dots."""
-    column, line = 0, 0
-    for position, (word, colour) in enumerate(words):
+def _write(axes: Axes, top: float, words: list[tuple[str, str]]) -> None:
+    """Write coloured words in lines from ``top`` down."""
+    for row, line in enumerate(_lines(words)):
+        column = 0
+        for word, colour in line:
+            where = column / PER_LINE * 0.95, top - 0.08 * row
+            axes.text(*where, word, color=colour, fontsize=10, va="top", family="monospace")
+            column += len(word) + 1
+
+
+def _lines(words: list[tuple[str, str]], most: int = 4) -> list[list[tuple[str, str]]]:
+    """Coloured words wrapped to at most ``most`` lines; what does not fit is counted at the end."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    for word, colour in words:
         shown = _short(word)
-        if column and column + len(shown) > per_line:
-            column, line = 0, line + 1
-        if line == lines:
-            shown = f"… and {len(words) - position} more"
-            column, line = per_line - 12, lines - 1
-        axes.text(
-            column / per_line * 0.95,
-            top - 0.08 * line,
-            shown,
-            color=colour,
-            fontsize=10,
-            va="top",
-            family="monospace",
-        )
-        if shown.startswith("… and"):
-            break
-        column += len(shown) + 1
+        if _width(lines[-1]) + len(shown) > PER_LINE:
+            lines.append([])
+        lines[-1].append((shown, colour))
+    if len(lines) <= most:
+        return lines
+    hidden = sum(len(line) for line in lines[most:])
+    last = lines[most - 1]
+    while last and _width(last) + len(f"+{hidden} more") > PER_LINE:
+        last.pop()
+        hidden += 1
+    return [*lines[: most - 1], [*last, (f"+{hidden} more", "black")]]
+
+
+def _width(line: list[tuple[str, str]]) -> int:
+    """Columns that a line takes with the space behind it."""
+    return sum(len(word) + 1 for word, _ in line)

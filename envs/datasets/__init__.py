@@ -5,7 +5,8 @@ takes arrays from memory. Whatever is wrong with data is a :class:`DatasetError`
 """
 
 from labelchain.envs.datasets.catalogue import CATALOGUE, CatalogueEntry
-from labelchain.envs.datasets.dataset import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.digit_scenes import digit_scenes
 from labelchain.envs.datasets.loading import UnknownDatasetError, dataset_names, load_dataset
 from labelchain.envs.datasets.mulan import read_mulan

@@ -20,7 +20,7 @@ from labelchain.envs.datasets.arff_rows import (
     split_at_commas,
     unquote,
 )
-from labelchain.envs.datasets.dataset import DatasetError
+from labelchain.envs.datasets.checks import DatasetError
 
 NUMERIC_TYPES = ("numeric", "real", "integer")
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from labelchain.envs.datasets.arff import ArffTable
 from labelchain.envs.datasets.arff_rows import ArffAttribute
-from labelchain.envs.datasets.dataset import DatasetError
+from labelchain.envs.datasets.checks import DatasetError
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_array
 
@@ -108,7 +108,5 @@ def _check_range(table: ArffTable) -> None:
     if np.abs(values.data if table.is_sparse else values).max(initial=0.0) > np.finfo(np.float32).max:
         entries = sparse.coo_array(values)
         largest = np.abs(entries.data).argmax()
-        raise DatasetError(
-            f"{table.path}, line {table.lines[entries.row[largest]]}: {entries.data[largest]:g} is too large for "
-            "float32; rescale it"
-        )
+        line, number = table.lines[entries.row[largest]], entries.data[largest]
+        raise DatasetError(f"{table.path}, line {line}: {number:g} is too large for float32; rescale it")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labelchain.envs.datasets.dataset import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
 
 MULAN_COMMIT = "43f6389095ad71984264db4387a8074b22bc7d4a"
 MULAN_URL = f"https://raw.githubusercontent.com/tsoumakas/mulan/{MULAN_COMMIT}/data/multi-label"

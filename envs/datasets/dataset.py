@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from labelchain.envs.datasets.checks import (
+    DatasetError,
+    as_features,
+    as_labels,
+    as_rows,
+    check_disjoint,
+    check_names,
+    hold_out,
+)
+
 SPLITS = ("train", "validation", "test")
-VALIDATION_SEED = 0
-
-
-class DatasetError(ValueError):
-    """The data are not what they should be; the message says what was expected, what came and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,29 +87,29 @@ class MultilabelDataset:
             DatasetError: If shapes disagree, a feature is not finite, a label value is neither 0 nor 1, a
                 split is empty, out of range or overlaps another, or names are missing or repeated.
         """
-        x = _as_features(features, name)
-        y = _as_labels(labels, name)
+        x = as_features(features, name)
+        y = as_labels(labels, name)
         if x.shape[0] != y.shape[0]:
             raise DatasetError(
                 f"{name}: features have {x.shape[0]} rows but labels have {y.shape[0]}; they must be equal"
             )
         names = tuple(str(i) for i in range(y.shape[1])) if label_names is None else tuple(label_names)
-        _check_names(name, "label", names, y.shape[1])
+        check_names(name, "label", names, y.shape[1])
         if feature_names is not None:
-            _check_names(name, "feature", tuple(feature_names), x.shape[1], unique=False)
+            check_names(name, "feature", tuple(feature_names), x.shape[1], unique=False)
         if image_shape is not None and image_shape[0] * image_shape[1] != x.shape[1]:
             raise DatasetError(f"{name}: image_shape {image_shape} does not hold {x.shape[1]} features")
-        train = _as_rows(train_rows, y.shape[0], f"{name}: training split")
+        train = as_rows(train_rows, y.shape[0], f"{name}: training split")
         if validation_rows is None:
-            train, validation = _hold_out(train, name)
+            train, validation = hold_out(train, name)
         else:
-            validation = _as_rows(validation_rows, y.shape[0], f"{name}: validation split")
+            validation = as_rows(validation_rows, y.shape[0], f"{name}: validation split")
         splits = {
             "train": train,
             "validation": validation,
-            "test": _as_rows(test_rows, y.shape[0], f"{name}: test split"),
+            "test": as_rows(test_rows, y.shape[0], f"{name}: test split"),
         }
-        _check_disjoint(splits, name)
+        check_disjoint(splits, name)
         return cls(
             name=name,
             features=x,
@@ -174,97 +179,3 @@ class MultilabelDataset:
     def largest_label_set(self, split: str = "train") -> int:
         """Size of the largest label set of a split."""
         return int(np.diff(self.labels.indptr)[self.rows(split)].max())
-
-
-def _as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_array:
-    if sparse.issparse(values):
-        result = sparse.csr_array(values, dtype=np.float32)
-        result.sum_duplicates()
-        data = result.data
-    else:
-        try:
-            result = np.ascontiguousarray(values, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{name}: features must be numbers in a rectangular array: {error}") from error
-        data = result
-    if result.ndim != 2 or result.shape[1] == 0:
-        raise DatasetError(
-            f"{name}: features must have shape (rows, features) with at least one feature, got {result.shape}"
-        )
-    if not np.isfinite(data).all():
-        if sparse.issparse(result):
-            row = int(np.searchsorted(result.indptr, np.flatnonzero(~np.isfinite(data))[0], "right")) - 1
-        else:
-            row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
-        raise DatasetError(
-            f"{name}: features must be finite float32 numbers, but row {row} holds NaN or infinity; "
-            "impute or drop such rows"
-        )
-    return result
-
-
-def _as_labels(values: Any, name: str) -> sparse.csr_array:
-    try:
-        result = sparse.csr_array(values)
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{name}: labels must be a rectangular array of 0 and 1: {error}") from error
-    if result.ndim != 2 or result.shape[1] == 0:
-        raise DatasetError(
-            f"{name}: labels must have shape (rows, labels) with at least one label, got {result.shape}"
-        )
-    if not np.isin(result.data, (0, 1)).all():
-        position = int(np.flatnonzero(~np.isin(result.data, (0, 1)))[0])
-        row = int(np.searchsorted(result.indptr, position, "right")) - 1
-        raise DatasetError(
-            f"{name}: label values must be 0 or 1, but row {row}, label {int(result.indices[position])} "
-            f"is {result.data[position]!s}"
-        )
-    result.eliminate_zeros()
-    if not result.has_canonical_format:
-        result.sum_duplicates()
-    return sparse.csr_array(
-        (np.ones(result.nnz, dtype=np.int8), result.indices, result.indptr), shape=result.shape
-    )
-
-
-def _as_rows(values: Any, num_rows: int, what: str) -> NDArray[np.int64]:
-    given = np.asarray(values)
-    if given.size == 0:
-        raise DatasetError(f"{what} is empty; it needs at least one row")
-    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
-        raise DatasetError(
-            f"{what} must be a one-dimensional array of row numbers, got shape {given.shape} of {given.dtype}"
-        )
-    rows = np.unique(given).astype(np.int64)
-    if rows.size != given.size:
-        raise DatasetError(f"{what} names {given.size - rows.size} rows twice")
-    if rows[0] < 0 or rows[-1] >= num_rows:
-        raise DatasetError(f"{what} has row numbers outside 0..{num_rows - 1}")
-    return rows
-
-
-def _hold_out(train: NDArray[np.int64], name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the training rows into nine tenths and a tenth, both sorted."""
-    if train.size < 2:
-        raise DatasetError(f"{name}: training split has {train.size} row; holding out a tenth needs two")
-    shuffled = np.random.default_rng(VALIDATION_SEED).permutation(train)
-    size = max(1, train.size // 10)
-    return np.sort(shuffled[size:]), np.sort(shuffled[:size])
-
-
-def _check_disjoint(splits: Mapping[str, NDArray[np.int64]], name: str) -> None:
-    rows, counts = np.unique(np.concatenate(list(splits.values())), return_counts=True)
-    if (counts > 1).any():
-        raise DatasetError(
-            f"{name}: splits must be disjoint, but row {int(rows[counts > 1][0])} is in more than one "
-            f"of {', '.join(splits)}"
-        )
-
-
-def _check_names(name: str, what: str, names: tuple[str, ...], count: int, *, unique: bool = True) -> None:
-    if len(names) != count:
-        raise DatasetError(f"{name}: expected {count} {what} names, got {len(names)}")
-    if unique and len(set(names)) != count:
-        seen: set[str] = set()
-        repeated = next(n for n in names if n in seen or seen.add(n))  # type: ignore[func-returns-value]
-        raise DatasetError(f"{name}: {what} names must differ, but {repeated!r} occurs twice")

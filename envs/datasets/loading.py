@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 from labelchain.envs.datasets.catalogue import CATALOGUE, CatalogueEntry, verify_statistics
-from labelchain.envs.datasets.dataset import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.digit_scenes import digit_scenes
 from labelchain.envs.datasets.mulan import read_mulan
 from labelchain.envs.datasets.npz import read_npz

@@ -12,7 +12,8 @@ from scipy import sparse
 from labelchain.envs.datasets.arff import ArffTable, read_arff
 from labelchain.envs.datasets.arff_encoding import encode, encode_labels, encoded_names
 from labelchain.envs.datasets.arff_rows import shorten
-from labelchain.envs.datasets.dataset import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
 
 NAMESPACE = "http://mulan.sourceforge.net/labels"
 MAX_XML_BYTES = 16 * 2**20

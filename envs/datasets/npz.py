@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from labelchain.envs.datasets.dataset import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.npz_archive import Arrays, load_arrays, save_arrays
 
 MAX_COLUMNS = 10_000_000

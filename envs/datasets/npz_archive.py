@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from labelchain.envs.datasets.dataset import DatasetError
+from labelchain.envs.datasets.checks import DatasetError
 
 Arrays = Mapping[str, NDArray[Any]]
 _KINDS = "biufU"

@@ -64,7 +64,8 @@ def test_sparse_rows_leave_out_zero_and_the_first_declared_value(read: Reader) -
 def test_comments_blank_lines_and_case(read: Reader) -> None:
     table = read(
         "% about this file\n\n@RELATION 'a toy: -C 2'\n%more\n  @Attribute\tsize\tREAL % in metres\n"
-        "@ATTRIBUTE n Integer\n@attribute c { a , 'b,}c' } % a comment\n\n@DATA\n% rows\n\n 1 , 2 , a \n3,4,'b,}c'\n"
+        "@ATTRIBUTE n Integer\n@attribute c { a , 'b,}c' } % a comment\n\n@DATA\n% rows\n"
+        "\n 1 , 2 , a \n3,4,'b,}c'\n"
     )
     assert table.relation == "a toy: -C 2"
     assert names(table) == ["size", "n", "c"]

@@ -1,0 +1,115 @@
+"""Checks and conversions of what a data set is made of; whatever is wrong is a :class:`DatasetError`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+VALIDATION_SEED = 0
+
+
+class DatasetError(ValueError):
+    """The data are not what they should be; the message says what was expected, what came and what to do."""
+
+
+def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_array:
+    """Features as a finite float32 array or CSR, ``(num_rows, num_features)``."""
+    if sparse.issparse(values):
+        result = sparse.csr_array(values, dtype=np.float32)
+        result.sum_duplicates()
+        data = result.data
+    else:
+        try:
+            result = np.ascontiguousarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{name}: features must be numbers in a rectangular array: {error}") from error
+        data = result
+    if result.ndim != 2 or result.shape[1] == 0:
+        raise DatasetError(
+            f"{name}: features must have shape (rows, features) with at least one feature, got {result.shape}"
+        )
+    if not np.isfinite(data).all():
+        if sparse.issparse(result):
+            row = int(np.searchsorted(result.indptr, np.flatnonzero(~np.isfinite(data))[0], "right")) - 1
+        else:
+            row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
+        raise DatasetError(
+            f"{name}: features must be finite float32 numbers, but row {row} holds NaN or infinity; "
+            "impute or drop such rows"
+        )
+    return result
+
+
+def as_labels(values: Any, name: str) -> sparse.csr_array:
+    """Labels as a canonical int8 CSR of ones, ``(num_rows, num_labels)``."""
+    try:
+        result = sparse.csr_array(values)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{name}: labels must be a rectangular array of 0 and 1: {error}") from error
+    if result.ndim != 2 or result.shape[1] == 0:
+        raise DatasetError(
+            f"{name}: labels must have shape (rows, labels) with at least one label, got {result.shape}"
+        )
+    if not np.isin(result.data, (0, 1)).all():
+        position = int(np.flatnonzero(~np.isin(result.data, (0, 1)))[0])
+        row = int(np.searchsorted(result.indptr, position, "right")) - 1
+        raise DatasetError(
+            f"{name}: label values must be 0 or 1, but row {row}, label {int(result.indices[position])} "
+            f"is {result.data[position]!s}"
+        )
+    result.eliminate_zeros()
+    if not result.has_canonical_format:
+        result.sum_duplicates()
+    return sparse.csr_array(
+        (np.ones(result.nnz, dtype=np.int8), result.indices, result.indptr), shape=result.shape
+    )
+
+
+def as_rows(values: Any, num_rows: int, what: str) -> NDArray[np.int64]:
+    """Row numbers, sorted, without repeats, in range and not empty."""
+    given = np.asarray(values)
+    if given.size == 0:
+        raise DatasetError(f"{what} is empty; it needs at least one row")
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
+        raise DatasetError(
+            f"{what} must be a one-dimensional array of row numbers, got shape {given.shape} of {given.dtype}"
+        )
+    rows = np.unique(given).astype(np.int64)
+    if rows.size != given.size:
+        raise DatasetError(f"{what} names {given.size - rows.size} rows twice")
+    if rows[0] < 0 or rows[-1] >= num_rows:
+        raise DatasetError(f"{what} has row numbers outside 0..{num_rows - 1}")
+    return rows
+
+
+def hold_out(train: NDArray[np.int64], name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split the training rows into nine tenths and a tenth, both sorted."""
+    if train.size < 2:
+        raise DatasetError(f"{name}: training split has {train.size} row; holding out a tenth needs two")
+    shuffled = np.random.default_rng(VALIDATION_SEED).permutation(train)
+    size = max(1, train.size // 10)
+    return np.sort(shuffled[size:]), np.sort(shuffled[:size])
+
+
+def check_disjoint(splits: Mapping[str, NDArray[np.int64]], name: str) -> None:
+    """Raise DatasetError if a row is in more than one split."""
+    rows, counts = np.unique(np.concatenate(list(splits.values())), return_counts=True)
+    if (counts > 1).any():
+        raise DatasetError(
+            f"{name}: splits must be disjoint, but row {int(rows[counts > 1][0])} is in more than one "
+            f"of {', '.join(splits)}"
+        )
+
+
+def check_names(name: str, what: str, names: tuple[str, ...], count: int, *, unique: bool = True) -> None:
+    """Raise DatasetError unless there is one name each, all different if ``unique``."""
+    if len(names) != count:
+        raise DatasetError(f"{name}: expected {count} {what} names, got {len(names)}")
+    if unique and len(set(names)) != count:
+        seen: set[str] = set()
+        repeated = next(n for n in names if n in seen or seen.add(n))  # type: ignore[func-returns-value]
+        raise DatasetError(f"{name}: {what} names must differ, but {repeated!r} occurs twice")

@@ -1,0 +1,166 @@
+"""The command, as a user meets it: tables, files, one clear error each."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from labelchain.cli.app import app
+from labelchain.envs.datasets import write_npz
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "160"})
+
+
+@pytest.fixture
+def npz(tmp_path, dataset):
+    path = tmp_path / "small.npz"
+    write_npz(dataset, path)
+    return path
+
+
+def assert_error(result, code, *parts):
+    assert result.exit_code == code, result.output
+    lines = result.stderr.strip().splitlines()
+    assert lines[0].startswith("error: ")
+    assert len(lines) == 1
+    assert "Traceback" not in result.output
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_without_arguments_it_shows_what_it_can_do():
+    result = run()
+    for command in ("datasets", "train", "evaluate", "compare"):
+        assert command in result.output
+
+
+def test_datasets_lists_the_catalogue():
+    result = run("datasets")
+    assert result.exit_code == 0
+    for name in ("digit-scenes", "bibtex", "delicious"):
+        assert name in result.output
+    assert "4,880" in result.output
+
+
+def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
+    out = tmp_path / "run"
+    trained = run("train", "always-random", npz, "--epochs", 2, "--out", out, "--set", "width=8")
+    assert trained.exit_code == 0, trained.output
+    evaluated = run("evaluate", out)
+    assert evaluated.exit_code == 0, evaluated.output
+    result = json.loads((out / "result.json").read_text())["metrics"]
+    for name in ("P@1", "f1_example", "length"):
+        assert f"{result[name]:.2f}" in trained.output
+        assert f"{result[name]:.2f}" in evaluated.output
+    config = json.loads((out / "config.json").read_text())
+    assert (config["learner"], config["seed"], config["settings"]["width"]) == ("always-random", 0, 8)
+    assert run("evaluate", out, "--split", "validation").exit_code == 0
+
+
+def test_compare_writes_results_and_a_figure(tmp_path, npz):
+    out = tmp_path / "comparison"
+    learners = "popularity,freq2rare,always-random,target-reordering,chain-pg,composite"
+    arguments = ["compare", npz, "--learners", learners, "--seeds", 2, "--epochs", 2, "--out", out]
+    result = run(*arguments, "--set", "width=8")
+    assert result.exit_code == 0, result.output
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["learners"]) == learners.split(",")
+    assert results["decoding"] == "chain"
+    for entry in results["learners"].values():
+        for metric in entry.values():
+            assert metric["mean"] == pytest.approx(np.mean(metric["values"]))
+            assert len(metric["values"]) == 2
+    gain = results["gain_over_best_order"]["P@1"]
+    assert gain["best_order"] in ("freq2rare", "always-random")
+    assert gain["composite"] == results["learners"]["composite"]["P@1"]["mean"]
+    assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert "composite against the best of the four orders" in result.output
+    before = (out / "results.json").read_text()
+    assert run(*arguments, "--set", "width=8").exit_code == 0
+    assert (out / "results.json").read_text() == before
+    assert_error(
+        run(*arguments, "--set", "width=9"), 1, "holds a run with another settings", "another folder"
+    )
+
+
+def test_wrong_names_are_usage_errors(tmp_path):
+    assert_error(run("compare", "digit-scene", "--out", tmp_path), 2, "'digit-scene'", "digit-scenes")
+    assert_error(run("train", "composit", "digit-scenes"), 2, "unknown learner 'composit'", "composite")
+    assert_error(run("compare", "digit-scenes", "--learners", "freq2rare,nix"), 2, "unknown learner 'nix'")
+    assert_error(run("train", "popularity", "digit-scenes", "--set", "wdth=3"), 2, "unknown setting 'wdth'")
+    assert_error(run("train", "popularity", "digit-scenes", "--set", "width"), 2, "NAME=VALUE, got 'width'")
+    assert_error(run("train", "popularity", "digit-scenes", "--set", "width=x"), 2, "type int, got 'x'")
+    assert_error(
+        run("train", "popularity", "digit-scenes", "--set", "dropout=1.5"), 2, "dropout must be in [0, 1)"
+    )
+    assert_error(run("train", "popularity", "digit-scenes", "--set", "reward=f3"), 2, "unknown reward 'f3'")
+    result = run("compare", "digit-scenes", "--epochs", 0)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_missing_and_damaged_files_are_input_errors(tmp_path, npz):
+    assert_error(run("compare", tmp_path / "none.npz"), 1, "none.npz")
+    npz.write_bytes(npz.read_bytes()[:100])
+    assert_error(run("compare", npz), 1, "small.npz")
+    assert_error(run("evaluate", tmp_path / "nowhere"), 1, "config.json does not exist")
+    (tmp_path / "config.json").write_text("[]")
+    assert_error(run("evaluate", tmp_path), 1, "must hold a JSON object")
+    (tmp_path / "config.json").write_text('{"learner": "composite"}')
+    assert_error(run("evaluate", tmp_path), 1, "is not the configuration of a run")
+
+
+def test_evaluating_on_data_that_do_not_fit_is_an_input_error(tmp_path, npz):
+    out = tmp_path / "run"
+    assert run("train", "always-random", npz, "--epochs", 1, "--out", out).exit_code == 0
+    assert_error(
+        run("evaluate", out, "--dataset", "digit-scenes"), 1, "does not fit digit-scenes (256 features"
+    )
+    assert_error(run("evaluate", out, "--split", "tst"), 1, "unknown split 'tst'")
+
+
+def mulan_folder(folder, *, labels=("a", "b"), row="1.0,0.5,1,0", rows=3):
+    attributes = "".join(f"@attribute {name}\n" for name in ("x numeric", "y numeric", "a {0,1}", "b {0,1}"))
+    header = f"@relation r\n{attributes}@data\n"
+    folder.mkdir()
+    for part in ("train", "test"):
+        (folder / f"r-{part}.arff").write_text(header + f"{row}\n" * (rows if part == "train" else 2))
+    tags = "".join(f'<label name="{label}"/>' for label in labels)
+    (folder / "r.xml").write_text(f'<labels xmlns="http://mulan.sourceforge.net/labels">{tags}</labels>')
+    return folder
+
+
+def test_wrong_mulan_files_are_input_errors(tmp_path):
+    assert run("train", "popularity", mulan_folder(tmp_path / "good"), "--out", tmp_path / "o").exit_code == 0
+    cases = {
+        "label": ({"labels": ("a", "c")}, "c"),
+        "value": ({"row": "1.0,0.5,2,0"}, "2"),
+        "nan": ({"row": "nan,0.5,1,0"}, "r-train.arff"),
+        "empty": ({"rows": 0}, "empty"),
+    }
+    for name, (change, part) in cases.items():
+        folder = mulan_folder(tmp_path / name, **change)
+        assert_error(run("train", "popularity", folder, "--out", tmp_path / "out"), 1, part)
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, npz, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labelchain.agents.training.evaluate", interrupt)
+    result = run("train", "always-random", npz, "--epochs", 1, "--out", tmp_path / "run")
+    assert_error(result, 130, "the same command goes on from here")
+
+
+def test_a_light_install_says_what_the_command_needs():
+    code = "import sys; sys.modules['typer'] = None\nfrom labelchain.cli import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'labelchain[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
