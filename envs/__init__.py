@@ -5,8 +5,9 @@ This floor needs gymnasium, numpy, scipy and scikit-learn, never torch or Stable
 
 import gymnasium as gym
 
-from labelchain.envs.chain_env import LabelChainEnv, default_max_labels
+from labelchain.envs.chain_env import LabelChainEnv
 from labelchain.envs.datasets import DatasetError, MultilabelDataset, load_dataset
+from labelchain.envs.episodes import default_max_labels
 from labelchain.envs.evaluation import Evaluation, Predictor, evaluate
 
 __all__ = [

@@ -9,18 +9,11 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from labelchain.envs.chains import ChainBatch, first_occurrences
-from labelchain.envs.datasets import MultilabelDataset, load_dataset
-from labelchain.envs.metrics import Predictions, row_scores
+from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.episodes import EpisodeBatch, Observation
 from labelchain.envs.rendering import Scene, render_ansi, render_rgb
-from labelchain.envs.rewards import make_reward
 
-Observation = dict[str, NDArray[Any]]
-
-
-def default_max_labels(dataset: MultilabelDataset) -> int:
-    """The default chain limit: half again the largest training label set, and one."""
-    return int(1.5 * dataset.largest_label_set("train")) + 1
+_FIRST = np.zeros(1, dtype=np.int64)
 
 
 class LabelChainEnv(gym.Env[Observation, np.int64]):
@@ -93,34 +86,17 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         repeat_penalty: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
-        self.dataset = dataset if isinstance(dataset, MultilabelDataset) else load_dataset(dataset)
-        self.split = split
-        self._rows = self.dataset.rows(split)
-        if max_labels is None:
-            max_labels = default_max_labels(self.dataset)
-        if max_labels < 1:
-            raise ValueError(f"max_labels must be at least 1, got {max_labels}")
-        if not 0.0 <= repeat_penalty < np.inf:
-            raise ValueError(f"repeat_penalty must be finite and at least 0, got {repeat_penalty}")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}"
             )
-        self.max_labels = max_labels
+        self._episode = EpisodeBatch(1, dataset, split, reward, max_labels, repeat_penalty)
+        self.dataset = self._episode.dataset
+        self.max_labels = self._episode.chains.max_steps
         self.render_mode = render_mode
-        num_labels = self.dataset.num_labels
-        self._batch = ChainBatch(1, num_labels, make_reward(reward, num_labels), max_labels, repeat_penalty)
-        low, high = self.dataset.feature_range()
-        self.observation_space = gym.spaces.Dict(  # type: ignore[assignment]  # invariant in its values
-            {
-                "features": gym.spaces.Box(low, high, (self.dataset.num_features,), np.float32),
-                "emitted": gym.spaces.MultiBinary(num_labels),
-            }
-        )
-        self.action_space = gym.spaces.Discrete(num_labels + 1)
-        self._index = -1
-        self._features = np.zeros(0, dtype=np.float32)
-        self._return = 0.0
+        self.observation_space = self._episode.observation_space()  # type: ignore[assignment]
+        self.action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
+        self._running = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -131,11 +107,8 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
             ValueError: If ``options`` has another key, or its index is not a row of the split.
         """
         super().reset(seed=seed)
-        self._index = self._index_from(options)
-        row = self._rows[self._index : self._index + 1]
-        self._features = self.dataset.dense_features(row)[0]
-        self._batch.reset(np.zeros(1, dtype=np.int64), self.dataset.dense_labels(row))
-        self._return = 0.0
+        self._episode.begin(_FIRST, np.array([self._index_from(options)]))
+        self._running = True
         return self._observation(), self._info()
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -145,27 +118,26 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
             gymnasium.error.ResetNeeded: If there is no episode under way.
             ValueError: If the action is not in the action space.
         """
-        if self._index < 0:
+        if not self._running:
             raise gym.error.ResetNeeded("call reset() before step(): no episode is under way")
         if not self.action_space.contains(action):
             raise ValueError(f"action must be an integer in 0..{self.dataset.num_labels}, got {action!r}")
-        step = self._batch.step(np.array([int(action)], dtype=np.int64))
-        reward, ended = float(step.rewards[0]), (bool(step.terminated[0]), bool(step.truncated[0]))
-        self._return += reward
+        step = self._episode.step(np.array([int(action)]))
+        terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
         info = self._info()
-        if any(ended):
+        if terminated or truncated:
+            self._running = False
             info |= self._outcome()
-            self._index = -1
-        return self._observation(), reward, *ended, info
+        return self._observation(), float(step.rewards[0]), terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(L + 1,)``."""
-        masks: NDArray[np.bool_] = self._batch.action_masks()[0]
+        masks: NDArray[np.bool_] = self._episode.chains.action_masks()[0]
         return masks
 
     def action_rewards(self) -> NDArray[np.float64]:
         """The reward that each action would earn now, ``(L + 1,)``: full-information feedback."""
-        rewards: NDArray[np.float64] = self._batch.action_rewards()[0]
+        rewards: NDArray[np.float64] = self._episode.chains.action_rewards()[0]
         return rewards
 
     def render(self) -> Any:
@@ -173,14 +145,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         if self.render_mode is None:
             gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
             return None
-        scene = Scene(
-            dataset=self.dataset,
-            features=self._features,
-            actions=self._batch.actions[0, : self._batch.steps[0]],
-            true=self._batch.true[0],
-            score=self._return,
-            reward=self._batch.reward.name,
-        )
+        scene = Scene.of(self._episode, 0)
         return render_ansi(scene) if self.render_mode == "ansi" else render_rgb(scene)
 
     def _index_from(self, options: dict[str, Any] | None) -> int:
@@ -188,37 +153,31 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         if unknown:
             raise ValueError(f"reset options may hold 'index' only, got {sorted(unknown)}")
         if not options:
-            return int(self.np_random.integers(len(self._rows)))
+            return int(self.np_random.integers(len(self._episode.rows)))
         index = options["index"]
         if (
             isinstance(index, bool)
             or not isinstance(index, (int, np.integer))
-            or not 0 <= index < len(self._rows)
+            or not 0 <= index < len(self._episode.rows)
         ):
             raise ValueError(
-                f"options['index'] must be an integer in 0..{len(self._rows) - 1}, got {index!r}"
+                f"options['index'] must be an integer in 0..{len(self._episode.rows) - 1}, got {index!r}"
             )
         return int(index)
 
     def _observation(self) -> Observation:
-        # Copies: an observation kept from an earlier step must not change under its owner.
-        return {"features": self._features.copy(), "emitted": self._batch.emitted[0].astype(np.int8)}
+        return {name: values[0] for name, values in self._episode.observation().items()}
 
     def _info(self) -> dict[str, Any]:
-        return {"action_mask": self.action_masks().astype(np.int8), "index": self._index}
+        return {"action_mask": self.action_masks().astype(np.int8), "index": int(self._episode.index[0])}
 
     def _outcome(self) -> dict[str, Any]:
-        """What is known at the end of an episode."""
-        num_labels = self.dataset.num_labels
-        labels = self.dataset.labels[self._rows[self._index : self._index + 1]]
-        actions = self._batch.actions
-        chain = first_occurrences(actions, num_labels)
-        scores = row_scores(labels, Predictions(chain, chain))
-        metrics = {name: float(values[0]) for name, values in scores.items()}
-        metrics["repeats"] = float(((actions >= 0) & (actions < num_labels)).sum() - (chain >= 0).sum())
+        """The last info's additions, as plain values."""
+        outcome = self._episode.outcome(_FIRST)
+        metrics = {name: float(values[0]) for name, values in outcome["metrics"].items()}
         return {
-            "chain": chain[0, chain[0] >= 0],
-            "true_labels": labels.indices.astype(np.int64),
-            "is_success": bool(metrics["subset_accuracy"]),
+            "chain": outcome["chain"][0],
+            "true_labels": outcome["true_labels"][0],
+            "is_success": bool(outcome["is_success"][0]),
             "metrics": metrics,
         }

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.episodes import EpisodeBatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +41,19 @@ class Scene:
     true: NDArray[np.bool_]
     score: float
     reward: str
+
+    @classmethod
+    def of(cls, episodes: EpisodeBatch, env: int) -> Scene:
+        """The episode of one environment of a batch."""
+        chains = episodes.chains
+        return cls(
+            dataset=episodes.dataset,
+            features=episodes.features[env],
+            actions=chains.actions[env, : chains.steps[env]],
+            true=chains.true[env],
+            score=float(episodes.returns[env]),
+            reward=chains.reward.name,
+        )
 
     def decided(self) -> list[tuple[str, str]]:
         """Each action as (name, ``"right"``, ``"wrong"``, ``"again"`` or ``"stop"``)."""

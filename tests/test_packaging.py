@@ -84,3 +84,9 @@ def test_the_readme_holds_the_two_commands():
     assert "labelchain compare digit-scenes" in commands[0]
     assert "pytest" in commands[1]
     assert all("-c constraints.txt" in command for command in commands)
+
+
+def test_the_examples_of_the_readme_run():
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted > 0
+    assert result.failed == 0

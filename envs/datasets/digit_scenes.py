@@ -20,7 +20,6 @@ NOISE = 0.7
 """Standard deviation of the pixel noise on a blurred digit, where ink is 1 and paper 0."""
 
 
-@lru_cache(maxsize=4)
 def digit_scenes(seed: int = 0) -> MultilabelDataset:
     """Make the DigitScenes data set.
 
@@ -36,8 +35,13 @@ def digit_scenes(seed: int = 0) -> MultilabelDataset:
 
     Returns:
         6,000 rows (3,600 training, 400 validation, 2,000 test), 256 features in [0, 1], 10 labels.
-        ``annotations["blurred"]`` marks the digits that were blurred.
+        ``annotations["blurred"]`` marks the digits that were blurred. The same object for the same seed.
     """
+    return _make(seed)
+
+
+@lru_cache(maxsize=4)
+def _make(seed: int) -> MultilabelDataset:
     scans, digits = load_digits(return_X_y=True)
     scans = (scans / 16.0).reshape(-1, TILE, TILE)
     rng = np.random.default_rng(seed)

@@ -95,7 +95,10 @@ def read_label_names(path: Path) -> tuple[str, ...]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    # What is parsed is the text that is searched here, whatever encoding the file declares.
+    # What is parsed is the text that is searched here, whatever encoding the file declares; only UTF-16
+    # would be detected by the parser all the same, by its zero bytes.
+    if "\0" in text:
+        raise DatasetError(f"{path}: expected XML in UTF-8, got zero bytes; convert the file to UTF-8")
     if "<!doctype" in text.lower() or "<!entity" in text.lower():
         raise DatasetError(f"{path}: document type and entity declarations are refused; remove them")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -97,6 +98,17 @@ def test_dense_features_are_a_copy() -> None:
     dataset = build()
     dataset.dense_features(np.array([0]))[:] = 99.0
     np.testing.assert_array_equal(dataset.features, FEATURES)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+def test_feature_range(convert: Any) -> None:
+    assert build(features=convert(FEATURES)).feature_range() == (0.0, 11.0)
+    assert build(features=convert(FEATURES * 0)).feature_range() == (0.0, 1.0)
+
+
+def test_a_deep_copy_is_the_data_set_itself() -> None:
+    dataset = build()
+    assert copy.deepcopy({"dataset": dataset})["dataset"] is dataset
 
 
 def test_names_are_numbers_unless_given() -> None:
