@@ -5,7 +5,7 @@ This floor needs gymnasium, numpy, scipy and scikit-learn, never torch or Stable
 
 import gymnasium as gym
 
-from labelchain.envs.chain_env import LabelChainEnv
+from labelchain.envs.chain_env import LabelChainEnv, LabelChainVectorEnv
 from labelchain.envs.datasets import DatasetError, MultilabelDataset, load_dataset
 from labelchain.envs.episodes import default_max_labels
 from labelchain.envs.evaluation import Evaluation, Predictor, evaluate
@@ -15,6 +15,7 @@ __all__ = [
     "DatasetError",
     "Evaluation",
     "LabelChainEnv",
+    "LabelChainVectorEnv",
     "MultilabelDataset",
     "Predictor",
     "default_max_labels",
@@ -32,5 +33,6 @@ for _id, _dataset in _DATASETS.items():
         gym.register(
             _id,
             entry_point="labelchain.envs.chain_env:LabelChainEnv",
+            vector_entry_point="labelchain.envs.chain_env:LabelChainVectorEnv",
             kwargs={} if _dataset is None else {"dataset": _dataset},
         )

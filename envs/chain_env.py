@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.episodes import EpisodeBatch, Observation
+from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation
 from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
+RENDER_MODES = ("ansi", "rgb_array")
 _FIRST = np.zeros(1, dtype=np.int64)
 
 
@@ -57,6 +60,8 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
     - `reward`: the name of a reward.
     - `max_labels`: chain limit; by default `int(1.5 * largest training label set) + 1`.
     - `repeat_penalty`: what emitting a label again costs, at least 0.
+    - `observation`: `"features"`, or `"index"`: instead of `features`, `row` (`Box`, `(1,)` int64), the
+      input's row number in the data set, for policies that hold the feature matrix.
     - `render_mode`: `"ansi"` or `"rgb_array"` (needs matplotlib).
 
     ## Example
@@ -75,7 +80,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
     - v0: initial version.
     """
 
-    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}  # noqa: RUF012
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 2}  # noqa: RUF012
 
     def __init__(
         self,
@@ -84,16 +89,13 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         reward: str = "accuracy",
         max_labels: int | None = None,
         repeat_penalty: float = 0.0,
+        observation: str = "features",
         render_mode: str | None = None,
     ) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(
-                f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}"
-            )
-        self._episode = EpisodeBatch(1, dataset, split, reward, max_labels, repeat_penalty)
+        self.render_mode = _checked_render_mode(render_mode)
+        self._episode = EpisodeBatch(1, dataset, split, reward, max_labels, repeat_penalty, observation)
         self.dataset = self._episode.dataset
         self.max_labels = self._episode.chains.max_steps
-        self.render_mode = render_mode
         self.observation_space = self._episode.observation_space()  # type: ignore[assignment]
         self.action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
         self._running = False
@@ -142,11 +144,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
 
     def render(self) -> Any:
         """The episode so far: a string (``ansi``) or a ``(height, width, 3)`` uint8 image (``rgb_array``)."""
-        if self.render_mode is None:
-            gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
-            return None
-        scene = Scene.of(self._episode, 0)
-        return render_ansi(scene) if self.render_mode == "ansi" else render_rgb(scene)
+        return _render(self._episode, 0, self.render_mode)
 
     def _index_from(self, options: dict[str, Any] | None) -> int:
         unknown = set(options or ()) - {"index"}
@@ -154,16 +152,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
             raise ValueError(f"reset options may hold 'index' only, got {sorted(unknown)}")
         if not options:
             return int(self.np_random.integers(len(self._episode.rows)))
-        index = options["index"]
-        if (
-            isinstance(index, bool)
-            or not isinstance(index, (int, np.integer))
-            or not 0 <= index < len(self._episode.rows)
-        ):
-            raise ValueError(
-                f"options['index'] must be an integer in 0..{len(self._episode.rows) - 1}, got {index!r}"
-            )
-        return int(index)
+        return int(self._episode.checked_index(options["index"], ()))
 
     def _observation(self) -> Observation:
         return {name: values[0] for name, values in self._episode.observation().items()}
@@ -181,3 +170,223 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
             "is_success": bool(outcome["is_success"][0]),
             "metrics": metrics,
         }
+
+
+class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+    """Many :class:`LabelChainEnv` stepped together in numpy.
+
+    Environment ``i`` is seeded with ``seed + i`` and behaves exactly as a single one with that seed.
+
+    ## Arguments
+    Those of :class:`LabelChainEnv`, and:
+    - `num_envs`: how many environments.
+    - `autoreset_mode`: `"NextStep"` (Gymnasium's default), `"SameStep"` (Stable-Baselines3's way) or
+      `"Disabled"` (reset ended ones with `reset(options={"reset_mask": mask})`).
+
+    ## Infos
+    `action_mask` and `index` of every environment. Where an episode ends also what the last `info` of the
+    single environment has, and `episode` with its return `r` and length `l` (give
+    `gymnasium.wrappers.vector.RecordEpisodeStatistics` another `stats_key`). With `"SameStep"`, the former
+    are in `final_info`, and `final_obs` holds the last observations.
+
+    ## Example
+    >>> import gymnasium as gym
+    >>> import labelchain.envs
+    >>> envs = gym.make_vec("labelchain/DigitScenes-v0", num_envs=4, vectorization_mode="vector_entry_point")
+    >>> observations, infos = envs.reset(seed=7)
+    >>> observations["features"].shape, infos["action_mask"].shape
+    ((4, 256), (4, 11))
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        **LabelChainEnv.metadata,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        dataset: str | Path | MultilabelDataset = "digit-scenes",
+        split: str = "train",
+        reward: str = "accuracy",
+        max_labels: int | None = None,
+        repeat_penalty: float = 0.0,
+        observation: str = "features",
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        self.num_envs = num_envs
+        self.render_mode = _checked_render_mode(render_mode)
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self._episodes = EpisodeBatch(
+            num_envs, dataset, split, reward, max_labels, repeat_penalty, observation
+        )
+        self.dataset = self._episodes.dataset
+        self.max_labels = self._episodes.chains.max_steps
+        self.single_observation_space = self._episodes.observation_space()
+        self.single_action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
+        self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
+        self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+        self._inputs = InputStreams(num_envs, len(self._episodes.rows))
+        self._ended: NDArray[np.bool_] | None = None  # None: never reset
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode in every environment, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: Environment ``i`` is seeded with ``seed + i`` or ``seed[i]``.
+            options: ``reset_mask``, ``(num_envs,)`` bool, and ``index``, ``(num_envs,)`` integers, the rows
+                of the split to start on.
+
+        Raises:
+            ValueError: If an option is unknown, or has another shape, type or range.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        mask, index = self._options(options)
+        which = np.flatnonzero(mask)
+        self._inputs.seed(seed, which)
+        self._begin(which, self._inputs.draw(which) if index is None else index[which])
+        self._ended = np.where(mask, False, False if self._ended is None else self._ended)
+        return self._episodes.observation(), self._infos(mask)
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Take one action in every environment.
+
+        Args:
+            actions: ``(num_envs,)`` integers in ``0..L``; with ``"NextStep"``, those of environments that
+                ended in the last step are ignored.
+
+        Raises:
+            gymnasium.error.ResetNeeded: If an environment has no episode under way.
+            ValueError: If an action is not in the action space.
+        """
+        actions = self._checked(actions)
+        if self._ended is None or (self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any()):
+            raise gym.error.ResetNeeded("call reset() before step(): an environment has no episode under way")
+        step = self._episodes.step(actions)
+        rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
+        if self._ended.any():  # NEXT_STEP: this step is their reset
+            again = np.flatnonzero(self._ended)
+            self._begin(again, self._inputs.draw(again))
+            rewards[again], terminated[again], truncated[again] = 0.0, False, False
+        ended = terminated | truncated
+        which = np.flatnonzero(ended)
+        infos: dict[str, Any] = {}
+        if which.size:
+            infos["episode"] = self._statistics(ended)
+            infos["_episode"] = ended
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            if which.size:
+                final = self._infos(ended) | self._outcomes(which, ended)
+                infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
+                infos |= {"final_info": final, "_final_info": ended}
+                self._begin(which, self._inputs.draw(which))
+        else:
+            self._ended = ended
+            if which.size:
+                infos |= self._outcomes(which, ended)
+        infos |= self._infos(np.ones(self.num_envs, dtype=bool))
+        return self._episodes.observation(), rewards, terminated, truncated, infos
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions do something now, ``(num_envs, L + 1)``."""
+        return self._episodes.chains.action_masks()
+
+    def action_rewards(self) -> NDArray[np.float64]:
+        """The reward that each action would earn now, ``(num_envs, L + 1)``."""
+        return self._episodes.chains.action_rewards()
+
+    def render(self) -> Any:
+        """A picture of every episode, a tuple of what the single environment renders."""
+        return tuple(_render(self._episodes, env, self.render_mode) for env in range(self.num_envs))
+
+    def _begin(self, which: NDArray[np.int64], index: NDArray[np.int64]) -> None:
+        if which.size:
+            self._episodes.begin(which, index)
+
+    def _options(self, options: dict[str, Any] | None) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:
+        """The environments to reset, and the rows to start on if they are named."""
+        options = options or {}
+        unknown = set(options) - {"reset_mask", "index"}
+        if unknown:
+            raise ValueError(f"reset options may hold 'reset_mask' and 'index' only, got {sorted(unknown)}")
+        mask = options.get("reset_mask", np.ones(self.num_envs, dtype=bool))
+        if not isinstance(mask, np.ndarray) or mask.shape != (self.num_envs,) or mask.dtype != bool:
+            raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},)")
+        if not mask.any() or (self._ended is None and not mask.all()):
+            raise ValueError("options['reset_mask'] must name an environment, and all of them at first")
+        index = options.get("index")
+        return mask, None if index is None else self._episodes.checked_index(index, (self.num_envs,))
+
+    def _checked(self, actions: Any) -> NDArray[np.int64]:
+        array = np.asarray(actions)
+        if array.shape != (self.num_envs,) or not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(
+                f"actions must be integers of shape ({self.num_envs},), "
+                f"got shape {array.shape} of {array.dtype}"
+            )
+        if array.min() < 0 or array.max() > self.dataset.num_labels:
+            raise ValueError(f"actions must be in 0..{self.dataset.num_labels}, got {actions!r}")
+        return array.astype(np.int64)
+
+    def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
+        """Masks and rows; zero where ``mask`` ``(num_envs,)`` is false, as Gymnasium has it."""
+        masks = (self.action_masks() & mask[:, None]).astype(np.int8)
+        index = np.where(mask, self._episodes.index, 0)
+        return {"action_mask": masks, "_action_mask": mask, "index": index, "_index": mask.copy()}
+
+    def _outcomes(self, which: NDArray[np.int64], ended: NDArray[np.bool_]) -> dict[str, Any]:
+        """The outcomes of episodes ``which`` in arrays over all environments, with their masks."""
+        outcome = self._episodes.outcome(which)
+        metrics: dict[str, Any] = {}
+        for name, values in outcome["metrics"].items():
+            metrics[name] = self._spread(which, values)
+            metrics[f"_{name}"] = ended.copy()
+        infos: dict[str, Any] = {"metrics": metrics, "_metrics": ended.copy()}
+        for name in ("chain", "true_labels", "is_success"):
+            infos[name] = self._spread(which, outcome[name])
+            infos[f"_{name}"] = ended.copy()
+        return infos
+
+    def _spread(self, which: NDArray[np.int64], values: Any) -> NDArray[Any]:
+        """Values ``(n,)`` of environments ``which`` in an array over all; lists become objects."""
+        if isinstance(values, np.ndarray):
+            spread = np.zeros(self.num_envs, dtype=values.dtype)
+            spread[which] = values
+        else:
+            spread = np.full(self.num_envs, None, dtype=object)
+            for env, value in zip(which.tolist(), values, strict=True):
+                spread[env] = value
+        return spread
+
+    def _statistics(self, ended: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        return {
+            "r": np.where(ended, self._episodes.returns, 0.0),
+            "l": np.where(ended, self._episodes.chains.steps, 0),
+        }
+
+    def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
+        last = self._episodes.observation()
+        each = [{name: values[env] for name, values in last.items()} for env in which.tolist()]
+        return self._spread(which, each)
+
+
+def _checked_render_mode(render_mode: str | None) -> str | None:
+    if render_mode is not None and render_mode not in RENDER_MODES:
+        raise ValueError(f"render_mode must be None or one of {list(RENDER_MODES)}, got {render_mode!r}")
+    return render_mode
+
+
+def _render(episodes: EpisodeBatch, env: int, render_mode: str | None) -> Any:
+    if render_mode is None:
+        gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
+        return None
+    scene = Scene.of(episodes, env)
+    return render_ansi(scene) if render_mode == "ansi" else render_rgb(scene)

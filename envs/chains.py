@@ -70,7 +70,8 @@ class ChainBatch:
         self.emitted[self._every[new], label[new]] = True
         self.hits += new & self.true[self._every, label]
         self._num_emitted += new
-        self.actions[self._every, self.steps] = actions
+        # An episode that has ended may be stepped again before it is reset: no effect that lasts.
+        self.actions[self._every, np.minimum(self.steps, self.max_steps - 1)] = actions
         self.steps += 1
 
         terminated = stop | (self._num_emitted == self.num_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,15 @@ class EpisodeBatch:
         reward: The name of a reward.
         max_labels: Chain limit, or ``None`` for :func:`default_max_labels`.
         repeat_penalty: What emitting a label again costs.
+        observation: ``"features"``, or ``"index"``: the row number instead of its features.
 
     Attributes:
         dataset: The data.
         rows: ``(num_rows,)`` row numbers of the split.
         chains: The chains so far.
         index: ``(num_envs,)`` which row of the split each episode is on.
-        features: ``(num_envs, num_features)`` float32, copied when an episode begins.
+        features: ``(num_envs, num_features)`` float32, copied when an episode begins (not if only row
+            numbers are observed).
         returns: ``(num_envs,)`` the undiscounted returns so far.
 
     Raises:
@@ -53,6 +56,7 @@ class EpisodeBatch:
         reward: str,
         max_labels: int | None,
         repeat_penalty: float,
+        observation: str = "features",
     ) -> None:
         self.dataset = dataset if isinstance(dataset, MultilabelDataset) else load_dataset(dataset)
         self.rows = self.dataset.rows(split)
@@ -61,27 +65,46 @@ class EpisodeBatch:
             raise ValueError(f"max_labels must be at least 1, got {max_labels}")
         if not 0.0 <= repeat_penalty < np.inf:
             raise ValueError(f"repeat_penalty must be finite and at least 0, got {repeat_penalty}")
+        if observation not in ("features", "index"):
+            raise ValueError(f"observation must be 'features' or 'index', got {observation!r}")
         num_labels = self.dataset.num_labels
+        self.observes_features = observation == "features"
         self.chains = ChainBatch(num_envs, num_labels, make_reward(reward, num_labels), limit, repeat_penalty)
         self.index = np.full(num_envs, -1, dtype=np.int64)
-        self.features = np.zeros((num_envs, self.dataset.num_features), dtype=np.float32)
+        width = self.dataset.num_features if self.observes_features else 0
+        self.features = np.zeros((num_envs, width), dtype=np.float32)
         self.returns = np.zeros(num_envs)
 
     def observation_space(self) -> gym.spaces.Dict:
         """The observation space of one environment."""
-        low, high = self.dataset.feature_range()
-        return gym.spaces.Dict(
-            {
-                "features": gym.spaces.Box(low, high, (self.dataset.num_features,), np.float32),
-                "emitted": gym.spaces.MultiBinary(self.dataset.num_labels),
-            }
-        )
+        seen: dict[str, gym.Space[Any]] = {}
+        if self.observes_features:
+            low, high = self.dataset.feature_range()
+            seen["features"] = gym.spaces.Box(low, high, (self.dataset.num_features,), np.float32)
+        else:
+            seen["row"] = gym.spaces.Box(0, self.dataset.labels.shape[0] - 1, (1,), np.int64)
+        seen["emitted"] = gym.spaces.MultiBinary(self.dataset.num_labels)
+        return gym.spaces.Dict(seen)
+
+    def checked_index(self, values: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        """Rows of the split that a caller of ``reset`` names, as an array of a given shape.
+
+        Raises:
+            ValueError: If they have another shape, are not integers, or are no rows of the split.
+        """
+        index = np.asarray(values)
+        wrong = index.shape != shape or not np.issubdtype(index.dtype, np.integer)
+        if wrong or ((index < 0) | (index >= len(self.rows))).any():
+            what = "an integer" if shape == () else f"integers of shape {shape}"
+            raise ValueError(f"options['index'] must be {what} in 0..{len(self.rows) - 1}, got {values!r}")
+        return index.astype(np.int64)
 
     def begin(self, which: NDArray[np.int64], index: NDArray[np.int64]) -> None:
         """Begin episodes ``which`` ``(n,)`` on rows ``index`` ``(n,)`` of the split."""
         rows = self.rows[index]
         self.index[which] = index
-        self.features[which] = self.dataset.dense_features(rows)
+        if self.observes_features:
+            self.features[which] = self.dataset.dense_features(rows)
         self.chains.reset(which, self.dataset.dense_labels(rows))
         self.returns[which] = 0.0
 
@@ -93,7 +116,11 @@ class EpisodeBatch:
 
     def observation(self) -> Observation:
         """What the agents see, stacked; copies, so that one kept from an earlier step does not change."""
-        return {"features": self.features.copy(), "emitted": self.chains.emitted.astype(np.int8)}
+        if self.observes_features:
+            seen: Observation = {"features": self.features.copy()}
+        else:
+            seen = {"row": self.rows[self.index][:, None]}
+        return seen | {"emitted": self.chains.emitted.astype(np.int8)}
 
     def outcome(self, which: NDArray[np.int64]) -> dict[str, Any]:
         """What is known at the end of episodes ``which`` ``(n,)``: lists and arrays with one entry each.
@@ -115,3 +142,51 @@ class EpisodeBatch:
             "is_success": metrics["subset_accuracy"].astype(bool),
             "metrics": metrics,
         }
+
+
+class InputStreams:
+    """Which inputs each environment draws: a random stream per environment, drawn ahead in blocks.
+
+    The stream of an environment is what ``integers(num_rows)`` of its generator gives, call by call.
+
+    Args:
+        num_envs: How many streams.
+        num_rows: Rows to draw from.
+    """
+
+    BLOCK = 64
+
+    def __init__(self, num_envs: int, num_rows: int) -> None:
+        self._num_rows = num_rows
+        self._generators: list[np.random.Generator | None] = [None] * num_envs
+        self._drawn = np.zeros((num_envs, self.BLOCK), dtype=np.int64)
+        self._next = np.full(num_envs, self.BLOCK)
+
+    def seed(self, seed: int | Sequence[int | None] | None, which: NDArray[np.int64]) -> None:
+        """Seed the streams ``which`` with ``seed + i`` or ``seed[i]``; ``None`` goes on with them.
+
+        Raises:
+            ValueError: If a list of seeds has another length than there are environments.
+        """
+        num_envs = len(self._generators)
+        if seed is None or isinstance(seed, (int, np.integer)):
+            seeds: list[int | None] = [None if seed is None else int(seed) + i for i in range(num_envs)]
+        else:
+            seeds = list(seed)
+        if len(seeds) != num_envs:
+            raise ValueError(f"expected one seed for each of {num_envs} environments, got {len(seeds)}")
+        for env in which.tolist():
+            if seeds[env] is not None or self._generators[env] is None:
+                self._generators[env] = gym.utils.seeding.np_random(seeds[env])[0]
+                self._next[env] = self.BLOCK
+
+    def draw(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The next row ``(n,)`` of each stream ``which`` ``(n,)``."""
+        for env in which[self._next[which] == self.BLOCK].tolist():
+            generator = self._generators[env]
+            assert generator is not None  # reset() seeds before it draws
+            self._drawn[env] = generator.integers(self._num_rows, size=self.BLOCK)
+            self._next[env] = 0
+        rows: NDArray[np.int64] = self._drawn[which, self._next[which]]
+        self._next[which] += 1
+        return rows

@@ -48,7 +48,7 @@ class Scene:
         chains = episodes.chains
         return cls(
             dataset=episodes.dataset,
-            features=episodes.features[env],
+            features=episodes.dataset.dense_features(episodes.rows[episodes.index[env : env + 1]])[0],
             actions=chains.actions[env, : chains.steps[env]],
             true=chains.true[env],
             score=float(episodes.returns[env]),

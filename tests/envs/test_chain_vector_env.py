@@ -1,0 +1,185 @@
+"""The vector environment: n of it are n single ones, in every autoreset mode."""
+
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelchain.envs import ENV_IDS, LabelChainEnv, LabelChainVectorEnv
+
+NEXT_STEP, SAME_STEP, DISABLED = AutoresetMode
+
+
+def assert_same(ours, theirs, where="infos"):
+    """Compare infos of any depth; what is masked out does not count."""
+    assert set(ours) - {"episode", "_episode"} == set(theirs), where
+    for key, expected in theirs.items():
+        value = ours[key]
+        if isinstance(expected, dict):
+            assert_same(value, expected, f"{where}.{key}")
+        elif key.startswith("_"):
+            np.testing.assert_array_equal(value, expected, err_msg=f"{where}.{key}")
+        else:
+            for env in np.flatnonzero(theirs[f"_{key}"]):
+                if isinstance(expected[env], dict):
+                    for name in expected[env]:
+                        np.testing.assert_array_equal(value[env][name], expected[env][name])
+                else:
+                    np.testing.assert_array_equal(value[env], expected[env], err_msg=f"{where}.{key}")
+
+
+@settings(max_examples=12)
+@given(
+    seed=st.integers(0, 2**31),
+    mode=st.sampled_from(list(AutoresetMode)),
+    reward=st.sampled_from(["accuracy", "f1", "ndcg@5", "precision@3", "subset", "hamming"]),
+    num_envs=st.integers(1, 6),
+    observation=st.sampled_from(["features", "index"]),
+)
+def test_vector_equals_singles(seed, mode, reward, num_envs, observation):
+    kwargs = {"reward": reward, "max_labels": 4, "repeat_penalty": 0.1, "observation": observation}
+    ours = LabelChainVectorEnv(num_envs, autoreset_mode=mode, **kwargs)
+    theirs = SyncVectorEnv([lambda: LabelChainEnv(**kwargs)] * num_envs, autoreset_mode=mode)
+    assert ours.observation_space == theirs.observation_space
+    assert ours.action_space == theirs.action_space
+    ours.action_space.seed(seed)
+
+    def compare(mine, other):
+        for name in mine[0]:
+            np.testing.assert_array_equal(mine[0][name], other[0][name])
+            assert mine[0][name].dtype == other[0][name].dtype
+        for value, expected in zip(mine[1:-1], other[1:-1], strict=True):
+            np.testing.assert_array_equal(value, expected)
+        assert_same(mine[-1], other[-1])
+
+    compare(ours.reset(seed=seed), theirs.reset(seed=seed))
+    for _ in range(200):
+        actions = ours.action_space.sample()
+        mine, other = ours.step(actions), theirs.step(actions)
+        compare(mine, other)
+        ended = mine[2] | mine[3]
+        if mode is DISABLED and ended.any():
+            compare(ours.reset(options={"reset_mask": ended}), theirs.reset(options={"reset_mask": ended}))
+    theirs.close()
+
+
+@pytest.mark.parametrize("env_id", ENV_IDS)
+def test_make_vec_and_gymnasium_wrappers(env_id):
+    envs = gym.make_vec(env_id, num_envs=8, vectorization_mode="vector_entry_point", reward="f1")
+    assert isinstance(envs.unwrapped, LabelChainVectorEnv)
+    assert envs.metadata["autoreset_mode"] is NEXT_STEP
+    wrapped = gym.wrappers.vector.RecordEpisodeStatistics(envs, stats_key="recorded")
+    wrapped.reset(seed=0)
+    wrapped.action_space.seed(0)
+    seen = 0
+    for _ in range(30):
+        *_, infos = wrapped.step(wrapped.action_space.sample())
+        if "episode" in infos:
+            seen += infos["_episode"].sum()
+            np.testing.assert_allclose(infos["episode"]["r"], infos["recorded"]["r"])
+            np.testing.assert_array_equal(infos["episode"]["l"], infos["recorded"]["l"])
+    assert seen > 0
+
+
+def test_action_rewards_are_what_step_pays():
+    envs = LabelChainVectorEnv(5, reward="ndcg@3", autoreset_mode="SameStep")
+    envs.reset(seed=1)
+    envs.action_space.seed(1)
+    for _ in range(50):
+        actions = envs.action_space.sample()
+        promised = envs.action_rewards()[np.arange(5), actions]
+        np.testing.assert_allclose(envs.step(actions)[1], promised)
+
+
+def test_rows_are_observed_instead_of_features(make_dataset):
+    data = make_dataset(sparse=True)
+    envs = LabelChainVectorEnv(3, data, split="test", observation="index")
+    observations, infos = envs.reset(seed=0)
+    np.testing.assert_array_equal(observations["row"][:, 0], data.rows("test")[infos["index"]])
+    check_env(gym.make("labelchain/Chain-v0", dataset=data, observation="index").unwrapped)
+    with pytest.raises(ValueError, match="observation must be 'features' or 'index', got 'rows'"):
+        LabelChainEnv(data, observation="rows")
+
+
+def test_rows_can_be_named_at_reset():
+    envs = LabelChainVectorEnv(3)
+    _, infos = envs.reset(options={"index": np.array([5, 6, 7])})
+    assert infos["index"].tolist() == [5, 6, 7]
+
+
+def test_seeds_may_be_a_list_and_streams_go_on_without_one():
+    envs = LabelChainVectorEnv(2)
+    _, first = envs.reset(seed=[3, 3])
+    assert first["index"][0] == first["index"][1]
+    _, second = envs.reset()
+    assert second["index"][0] == second["index"][1] != first["index"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"row": 1}, r"may hold 'reset_mask' and 'index' only, got \['row'\]"),
+        ({"reset_mask": [True, True]}, r"must be a bool array of shape \(2,\)"),
+        ({"reset_mask": np.array([1, 1])}, r"must be a bool array of shape \(2,\)"),
+        ({"reset_mask": np.array([False, False])}, "must name an environment"),
+        ({"reset_mask": np.array([True, False])}, "all of them at first"),
+        ({"index": np.array([0, 3600])}, r"integers of shape \(2,\) in 0\.\.3599"),
+        ({"index": 3}, r"integers of shape \(2,\)"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        LabelChainVectorEnv(2).reset(options=options)
+
+
+def test_wrong_arguments_and_actions_are_refused():
+    with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
+        LabelChainVectorEnv(0)
+    with pytest.raises(ValueError, match="Never"):
+        LabelChainVectorEnv(1, autoreset_mode="Never")
+    envs = LabelChainVectorEnv(2, autoreset_mode="Disabled")
+    with pytest.raises(gym.error.ResetNeeded):
+        envs.step(np.array([0, 0]))
+    with pytest.raises(ValueError, match="expected one seed for each of 2 environments, got 1"):
+        envs.reset(seed=[1])
+    envs.reset(seed=0)
+    for actions in (np.array([0]), np.array([0.0, 1.0]), None):
+        with pytest.raises(ValueError, match=r"actions must be integers of shape \(2,\)"):
+            envs.step(actions)
+    for actions in (np.array([0, 11]), np.array([-1, 0])):
+        with pytest.raises(ValueError, match=r"actions must be in 0\.\.10"):
+            envs.step(actions)
+    envs.step(np.array([10, 0]))
+    with pytest.raises(gym.error.ResetNeeded):
+        envs.step(np.array([0, 0]))
+
+
+def test_observations_do_not_change_later():
+    envs = LabelChainVectorEnv(4, autoreset_mode="SameStep")
+    first, _ = envs.reset(seed=0)
+    kept = {name: values.copy() for name, values in first.items()}
+    for _ in range(20):
+        envs.step(np.full(4, 10))
+    for name, values in kept.items():
+        np.testing.assert_array_equal(first[name], values)
+
+
+def test_render_gives_a_picture_of_each_episode():
+    envs = gym.make_vec("labelchain/DigitScenes-v0", num_envs=2, render_mode="ansi")
+    envs.reset(seed=0)
+    assert [text.count("chain   (nothing yet)") for text in envs.render()] == [1, 1]
+    with pytest.raises(ValueError, match="render_mode must be None or one of"):
+        LabelChainVectorEnv(1, render_mode="human")
+
+
+def test_it_pickles():
+    envs = LabelChainVectorEnv(3)
+    envs.reset(seed=4)
+    copy = pickle.loads(pickle.dumps(envs))
+    actions = np.array([1, 2, 10])
+    np.testing.assert_array_equal(copy.step(actions)[0]["emitted"], envs.step(actions)[0]["emitted"])
