@@ -108,6 +108,11 @@ class Run:
         path = self.directory / "result.json"
         return read_json(path)["metrics"] if path.exists() else None
 
+    def forget_events(self) -> None:
+        """Remove the event files of a training that was stopped and cannot be continued."""
+        for path in self.directory.glob("events.out.tfevents.*"):
+            path.unlink()
+
     def seconds(self) -> float:
         """How long the training and evaluation of a finished run took."""
         return float(read_json(self.directory / "result.json")["seconds"])

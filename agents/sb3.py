@@ -134,6 +134,7 @@ def train_sb3(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """
     settings = run.settings
     limit = settings.chain_limit(dataset)
+    run.forget_events()
 
     def make() -> LabelChainEnv:
         return LabelChainEnv(dataset, reward=settings.sb3_reward, max_labels=limit)

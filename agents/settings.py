@@ -38,12 +38,13 @@ class Settings:
     """Largest gradient norm."""
     warmup: float = 0.5
     """Share of the epochs in which RL learners train by maximum likelihood in random orders first."""
-    rl_learning_rate: float = 3e-4
+    rl_learning_rate: float = 1e-4
     """As ``learning_rate``, for the RL epochs after the warm-up."""
     reward: str = "ndcg@5"
-    """The reward of RL learners, by name."""
-    discount: float = 1.0
-    """Discount of later rewards in the returns of sampled chains, in [0, 1]."""
+    """The reward of RL learners, by name. ``ndcg@5`` does not care when a chain stops; ``f1`` does."""
+    discount: float = 0.0
+    """Discount of later rewards in the returns of sampled chains, in [0, 1]: 0 looks at the next label only,
+    1 at the whole chain."""
     entropy: float = 0.01
     """Weight of the entropy bonus of ``chain-pg``."""
     alpha: float = 0.5

@@ -5,37 +5,52 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from labelchain.baselines.comparison import Results
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
 from labelchain.envs.files import written_beside
-from labelchain.envs.metrics import LOWER_IS_BETTER, RANKING_METRICS
+from labelchain.envs.metrics import RANKING_METRICS
 
-SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example", "f1_micro")
-HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1 ex.", "f1_micro": "F1 micro"}
+SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
+HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1"}
+SPREAD_WIDTH = 100
+"""Columns of a terminal that have room for standard deviations."""
 FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
-def results_table(results: Results) -> Table:
-    """Every learner's metrics on the test split, per cent; the best of a column is bold."""
+def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
+    """Every learner's metrics on the test split, per cent; the best of a column is bold.
+
+    Args:
+        results: What a comparison gave.
+        width: Columns of the terminal; standard deviations over seeds are left out below 100.
+    """
     seeds = results["seeds"]
-    spread = f"mean and standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+    spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and standard deviation"
+    over = "one seed" if seeds == 1 else f"{spread} over {seeds} seeds"
     table = Table(
-        title=f"{results['dataset']}, test split, per cent ({spread})",
+        title=f"{results['dataset']}, test split, per cent ({over})",
         caption=f"Decoding '{results['decoding']}': greedy; rankings forbid STOP until five labels are out.",
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
     )
     table.add_column("learner", no_wrap=True)
     for metric in SHOWN:
         table.add_column(HEADINGS.get(metric, metric), justify="right", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("sec.", justify="right", no_wrap=True)
     best = {metric: max(entry[metric]["mean"] for entry in results["learners"].values()) for metric in SHOWN}
     for learner, entry in results["learners"].items():
         row = []
         for metric in SHOWN:
-            text = _with_spread(entry[metric]["mean"], entry[metric]["values"])
+            text = f"{entry[metric]['mean']:.1f}"
+            if spread.endswith("deviation"):
+                text += f"±{statistics.stdev(entry[metric]['values']):.1f}"
             row.append(f"[bold]{text}[/bold]" if entry[metric]["mean"] == best[metric] else text)
         table.add_row(learner, *row, f"{statistics.fmean(results['seconds'][learner]):.0f}")
     return table
@@ -43,19 +58,20 @@ def results_table(results: Results) -> Table:
 
 def gains_table(results: Results) -> Table:
     """The composite against whichever of the four orders is best, per metric."""
-    table = Table(title="composite against the best of the four orders")
+    table = Table(
+        title="composite against the best of the four orders",
+        caption="Hamming loss: lower is better; a positive gain is an improvement.",
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
     for heading in ("metric", "best order", "its value", "composite", "relative gain"):
         table.add_column(heading, justify="left" if heading in ("metric", "best order") else "right")
     for metric, gain in results["gain_over_best_order"].items():
-        note = " (lower is better)" if metric in LOWER_IS_BETTER else ""
         relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
         values = f"{gain['best']:.2f}", f"{gain['composite']:.2f}"
-        table.add_row(metric + note, gain["best_order"], *values, relative)
+        table.add_row(metric, gain["best_order"], *values, relative)
     return table
-
-
-def _with_spread(mean: float, values: list[float]) -> str:
-    return f"{mean:.1f}" if len(values) == 1 else f"{mean:.1f}±{statistics.stdev(values):.1f}"
 
 
 def write_figure(results: Results, path: Path) -> None:
@@ -75,6 +91,7 @@ def write_figure(results: Results, path: Path) -> None:
         ]
         if orders:
             axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
+        _limit(axes, [results["learners"][name][metric]["values"] for name in learners], learners)
         axes.set_title(HEADINGS.get(metric, metric), fontsize=10)
         axes.grid(axis="x", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -87,6 +104,19 @@ def write_figure(results: Results, path: Path) -> None:
     )
     with written_beside(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
+    """Let the axis span what the learners reach; popularity, far below, is written at the edge."""
+    others = [v for name, each in zip(learners, values, strict=True) if name != "popularity" for v in each]
+    if not others or "popularity" not in learners:
+        return
+    margin = 0.06 * max(max(others) - min(others), 1.0)
+    axes.set_xlim(min(others) - 2 * margin, max(others) + margin)
+    row = learners.index("popularity")
+    if min(values[row]) < axes.get_xlim()[0]:
+        text = f"◂ {statistics.fmean(values[row]):.1f}"
+        axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
 
 
 def _colour(learner: str) -> str:

@@ -95,6 +95,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         self.render_mode = _checked_render_mode(render_mode)
         self._episode = EpisodeBatch(1, dataset, split, reward, max_labels, repeat_penalty, observation)
         self.dataset = self._episode.dataset
+        self.split = split
         self.max_labels = self._episode.chains.max_steps
         self.observation_space = self._episode.observation_space()  # type: ignore[assignment]
         self.action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
@@ -225,6 +226,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             num_envs, dataset, split, reward, max_labels, repeat_penalty, observation
         )
         self.dataset = self._episodes.dataset
+        self.split = split
         self.max_labels = self._episodes.chains.max_steps
         self.single_observation_space = self._episodes.observation_space()
         self.single_action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
