@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -55,27 +54,23 @@ def load_tensors(path: Path) -> dict[str, Any]:
         RunError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RunError(
             f"{path} does not exist: the run was not trained, or its folder was moved in part"
         ) from error
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        EOFError,
-        OSError,
-        KeyError,
-        ValueError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # a damaged pickle raises anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(
-            f"{path} is not a labelchain checkpoint, or is damaged ({reason}); train again"
+            f"{path} is not a labelchain checkpoint, or is damaged ({reason}); "
+            "remove its folder and train again"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RunError(
-            f"{path} is not a labelchain checkpoint of format {FORMAT}; train again with this version"
+            f"{path} is not a labelchain checkpoint of format {FORMAT}; "
+            "remove its folder and train again with this version"
         )
     return content
 
@@ -116,5 +111,7 @@ def load_chain_model(path: Path) -> Predictor:
             ranking=chain_predictor(content["ranking"], content["max_labels"]),
             label_set=chain_predictor(content["label_set"], content["max_labels"]),
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
-        raise RunError(f"{path} does not describe a chain model ({error}); train again") from error
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path} does not describe a chain model ({error}); remove its folder and train again"
+        ) from error

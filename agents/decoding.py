@@ -111,7 +111,9 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
 
 
 @torch.no_grad()
-def sample_chains(model: StepModel, features: Tensor, max_labels: int, generator: torch.Generator) -> Tensor:
+def sample_chains(
+    model: StepModel, features: Tensor, max_labels: int, generator: torch.Generator, min_labels: int = 0
+) -> Tensor:
     """Draw one chain per row, no label twice.
 
     Args:
@@ -119,6 +121,7 @@ def sample_chains(model: StepModel, features: Tensor, max_labels: int, generator
         features: ``(n, num_features)`` float32.
         max_labels: Chain limit.
         generator: On the features' device.
+        min_labels: STOP is forbidden until so many labels are out.
 
     Returns:
         ``(n, length)`` int64 actions: labels, then STOP (``num_labels``) unless the limit came
@@ -131,7 +134,10 @@ def sample_chains(model: StepModel, features: Tensor, max_labels: int, generator
     emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
     state = model.start(features)
     for step in range(length):
-        probabilities = model.log_probs(state, emitted).exp()
+        log_probs = model.log_probs(state, emitted)
+        if step < min_labels:
+            log_probs[:, num_labels] = -torch.inf
+        probabilities = log_probs.softmax(dim=1)
         action = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
         actions[rows, step] = action
         going = action < num_labels

@@ -83,10 +83,13 @@ class Run:
         if path.exists():
             begun = Run.open(self.directory)
             for name in ("learner", "dataset", "seed", "settings"):
-                if getattr(begun, name) != getattr(self, name):
+                there, asked = getattr(begun, name), getattr(self, name)
+                if there != asked:
+                    if name == "settings":
+                        there, asked = _differing(there, asked), _differing(asked, there)
                     raise RunError(
-                        f"{self.directory} holds a run with another {name}: {getattr(begun, name)!r}, "
-                        f"not {getattr(self, name)!r}; choose another folder or remove it"
+                        f"{self.directory} holds a run with another {name}: {there!r}, "
+                        f"not {asked!r}; choose another folder or remove it"
                     )
             return
         write_json(path, self.config())
@@ -105,8 +108,7 @@ class Run:
     @property
     def result(self) -> dict[str, float] | None:
         """The final test metrics, or ``None`` if the run is not finished."""
-        path = self.directory / "result.json"
-        return read_json(path)["metrics"] if path.exists() else None
+        return self._result()["metrics"] if (self.directory / "result.json").exists() else None
 
     def forget_events(self) -> None:
         """Remove the event files of a training that was stopped and cannot be continued."""
@@ -115,7 +117,15 @@ class Run:
 
     def seconds(self) -> float:
         """How long the training and evaluation of a finished run took."""
-        return float(read_json(self.directory / "result.json")["seconds"])
+        return float(self._result()["seconds"])
+
+    def _result(self) -> dict[str, Any]:
+        path = self.directory / "result.json"
+        content = read_json(path)
+        metrics, seconds = content.get("metrics"), content.get("seconds")
+        if not isinstance(metrics, dict) or not isinstance(seconds, (int, float)):
+            raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
+        return content
 
     def finish(self, metrics: Mapping[str, float], seconds: float) -> None:
         """Write the final test metrics; the run counts as finished from here on."""
@@ -159,6 +169,12 @@ class RunLogger:
         for part in parts:
             self._writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self._writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
+
+
+def _differing(settings: Settings, others: Settings) -> dict[str, Any]:
+    """The settings that others have otherwise."""
+    theirs = asdict(others)
+    return {name: value for name, value in asdict(settings).items() if value != theirs[name]}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -94,7 +94,8 @@ class ExactEvaluation(BaseCallback):
 
     def _on_step(self) -> bool:
         self.inputs_seen += int(np.sum(self.locals["dones"]))
-        if self.num_timesteps >= self._due:
+        # What the last rollout ends with is evaluated after the policy has learned from it.
+        if self._due <= self.num_timesteps < self.run.settings.sb3_steps:
             self._due += self.every
             self._evaluate()
         return True

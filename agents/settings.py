@@ -38,15 +38,18 @@ class Settings:
     """Largest gradient norm."""
     warmup: float = 0.5
     """Share of the epochs in which RL learners train by maximum likelihood in random orders first."""
-    rl_learning_rate: float = 1e-4
+    rl_learning_rate: float = 3e-4
     """As ``learning_rate``, for the RL epochs after the warm-up."""
+    estimator: Literal["all-actions", "sampled"] = "all-actions"
+    """How RL learners estimate their gradient: from the rewards of all actions, or (Nam et al. 2019) of the
+    sampled ones."""
     reward: str = "ndcg@5"
     """The reward of RL learners, by name. ``ndcg@5`` does not care when a chain stops; ``f1`` does."""
     discount: float = 0.0
     """Discount of later rewards in the returns of sampled chains, in [0, 1]: 0 looks at the next label only,
-    1 at the whole chain."""
+    1 at the whole chain. (``estimator="sampled"``; ``all-actions`` looks at the next label only.)"""
     entropy: float = 0.01
-    """Weight of the entropy bonus of ``chain-pg``."""
+    """Weight of the entropy bonus (``estimator="sampled"``)."""
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
     max_labels: int | None = None
@@ -65,6 +68,8 @@ class Settings:
         for name in ("learning_rate", "rl_learning_rate", "clip"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if self.estimator not in ("all-actions", "sampled"):
+            raise ValueError(f"estimator must be 'all-actions' or 'sampled', got {self.estimator!r}")
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")

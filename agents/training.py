@@ -71,6 +71,8 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         state = _TrainingState(make_network(dataset, run.settings.network()))
         if last.exists():
             state.restore(load_tensors(last), phases)
+        else:
+            run.forget_events()  # of an epoch that was stopped before it was saved
         rows = dataset.rows("train")
         with RunLogger(run, purge_step=state.epoch * len(rows) + 1 if state.epoch else None) as logger:
             while state.epoch < total:

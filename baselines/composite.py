@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from labelchain.agents.chain_pg import policy_gradient, rl_phases
+from labelchain.agents.chain_pg import rl_objective, rl_phases
 from labelchain.agents.checkpoints import load_chain_model, load_records, save_chain_model
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
@@ -42,7 +42,7 @@ def train_joint(run: Run, dataset: MultilabelDataset, progress: Progress) -> int
     """Train the joint form into a run's directory; return the number of inputs seen."""
     settings = run.settings
     reordering = LikelihoodObjective(SampledOrder(settings.chain_limit(dataset)))
-    objective = WeightedObjective(policy_gradient(settings, dataset), reordering, settings.alpha)
+    objective = WeightedObjective(rl_objective(settings, dataset), reordering, settings.alpha)
     return train(run, dataset, rl_phases(settings, "joint composite", objective), progress)
 
 
@@ -61,6 +61,7 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     )
     save_chain_model(run.directory / "model.pt", ranking, label_set, limit)
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
+    run.forget_events()
     with RunLogger(run) as logger:
         model = load_chain_model(run.directory / "model.pt")
         logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -54,26 +53,27 @@ class LinearScores:
             RunError: If the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 return cls(content["weights"], content["bias"], float(content["threshold"]))
         except FileNotFoundError as error:
             raise RunError(
                 f"{path} does not exist: the run was not trained, or its folder was moved"
             ) from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive raises anything
             raise RunError(
-                f"{path} is not a labelchain model, or is damaged ({error}); train again"
+                f"{path} is not a labelchain model, or is damaged ({error}); "
+                "remove its folder and train again"
             ) from error
 
 
 def train_popularity(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """The same answer for every input: labels by training frequency, as many as inputs have on average."""
-    frequency = dataset.label_frequencies("train") / len(dataset.rows("train"))
+    order = np.argsort(-dataset.label_frequencies("train"), kind="stable")
     size = max(1, round(dataset.cardinality("train")))
-    ordered = np.sort(np.append(frequency, 0.0))[::-1]
-    threshold = float((ordered[size - 1] + ordered[min(size, len(ordered) - 1)]) / 2)
+    scores = np.empty(dataset.num_labels, dtype=np.float32)
+    scores[order] = -np.arange(dataset.num_labels)  # ranks: labels of one frequency must not tie
     weights = np.zeros((dataset.num_features, dataset.num_labels), dtype=np.float32)
-    return _finish(run, dataset, LinearScores(weights, frequency.astype(np.float32), threshold), progress)
+    return _finish(run, dataset, LinearScores(weights, scores, threshold=0.5 - size), progress)
 
 
 def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
@@ -103,6 +103,7 @@ def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progr
 def _finish(run: Run, dataset: MultilabelDataset, model: LinearScores, progress: Progress) -> int:
     model.save(run.directory / "scores.npz")
     seen = len(dataset.rows("train"))
+    run.forget_events()
     with RunLogger(run) as logger:
         logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
     progress(1.0, "done")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from labelchain.cli.datasets import datasets_app
+from labelchain.cli.errors import UsageError, console, reported_errors
 from labelchain.cli.progress import WorkProgress
-from labelchain.envs.datasets import DatasetError, UnknownDatasetError
 
 if TYPE_CHECKING:
     from labelchain.agents.settings import Settings
@@ -25,15 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
-errors = Console(stderr=True, soft_wrap=True)
+app.add_typer(datasets_app, name="datasets")
 
 DatasetArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATASET",
-        help="A name (see 'labelchain datasets'), a Mulan folder, an .arff or an .npz file.",
+        help="A name (see 'labelchain datasets'), 'openml:NAME', or a path: .npz, Mulan folder, Mulan or "
+        "MEKA ARFF, text of the Extreme Classification Repository or of LIBSVM.",
     ),
+]
+TestOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The test file, if DATASET is the path of a training file."),
 ]
 EpochsOption = Annotated[
     int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
@@ -46,55 +48,11 @@ SetOption = Annotated[
 ]
 
 
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input."""
-    from labelchain.agents.runs import RunError
-    from labelchain.baselines.learners import UnknownLearnerError
-
-    code = 1
-    try:
-        yield
-        return
-    except (UnknownDatasetError, UnknownLearnerError, UsageError) as error:
-        message, code = str(error), 2
-    except (DatasetError, RunError) as error:
-        message = str(error)
-    except OSError as error:
-        message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    except KeyboardInterrupt:
-        message, code = "stopped; the same command goes on from here", 130
-    errors.print(f"error: {message}", markup=False, highlight=False)
-    raise typer.Exit(code)
-
-
-class UsageError(ValueError):
-    """An option has a value that makes no sense."""
-
-
-@app.command()
-def datasets() -> None:
-    """List the data sets that have a name, their size, and whether they are here."""
-    from labelchain.envs.datasets import CATALOGUE, dataset_names
-
-    with reported_errors():
-        table = Table(caption="Files are looked for in the folder that the variable LABELCHAIN_DATA names.")
-        for heading in ("name", "train", "test", "features", "labels", "labels per row", "here"):
-            table.add_column(heading, justify="left" if heading in ("name", "here") else "right")
-        for name, present in dataset_names().items():
-            entry = CATALOGUE.get(name)
-            numbers = (entry.num_train, entry.num_test, entry.num_features, entry.num_labels) if entry else ()
-            cells = (
-                [f"{number:,}" for number in numbers] + [f"{entry.cardinality:.2f}"] if entry else ["?"] * 5
-            )
-            table.add_row(name, *cells, "yes" if present else "no")
-        console.print(table)
-
-
 @app.command()
 def train(
     learner: Annotated[str, typer.Argument(metavar="LEARNER", help="Such as composite or maskable-ppo.")],
     dataset: DatasetArgument,
+    test: TestOption = None,
     epochs: EpochsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds everything random.")] = 0,
     out: Annotated[
@@ -112,7 +70,7 @@ def train(
         from labelchain.baselines.learners import fit, learner_named
 
         learner_named(learner)
-        data, name, settings = _prepare(dataset, epochs, changes)
+        data, name, settings = _prepare(dataset, test, epochs, changes)
         run = Run(out or Path("runs") / f"{data.name}__{learner}__{seed}", learner, name, seed, settings)
         with WorkProgress(console, 1) as work:
             metrics = fit(run, data, work.cell(learner, seed))
@@ -125,16 +83,21 @@ def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
+    ] = None,
 ) -> None:
     """Evaluate a trained run on every row of a split, each once."""
     with reported_errors():
         from labelchain.agents.runs import Run, RunError
         from labelchain.baselines.learners import learner_named
+        from labelchain.cli.data import load
         from labelchain.envs import evaluate as evaluate_split
-        from labelchain.envs import load_dataset
 
+        if test is not None and dataset is None:
+            raise UsageError("--test goes with --dataset, the training file")
         run = Run.open(run_dir)
-        data = load_dataset(dataset or run.dataset)
+        data = load(dataset or run.dataset, test)
         model = learner_named(run.learner).load(run, data)
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
@@ -159,6 +122,7 @@ def evaluate(
 @app.command()
 def compare(
     dataset: DatasetArgument,
+    test: TestOption = None,
     learners: Annotated[
         str | None, typer.Option(metavar="A,B,...", show_default="all but ppo", help="Learners to compare.")
     ] = None,
@@ -183,7 +147,7 @@ def compare(
             list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
         )
         planned = len(list(cells(chosen, seeds)))
-        data, name, settings = _prepare(dataset, epochs, changes)
+        data, name, settings = _prepare(dataset, test, epochs, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         with WorkProgress(console, planned) as work:
             results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
@@ -196,14 +160,19 @@ def compare(
 
 
 def _prepare(
-    dataset: str, epochs: int | None, changes: list[str] | None
+    dataset: str, test: Path | None, epochs: int | None, changes: list[str] | None
 ) -> tuple[MultilabelDataset, str, Settings]:
     """Load the data set, and settle what names it in a run and the settings."""
-    from labelchain.agents.settings import settings_for
-    from labelchain.envs import load_dataset
+    import torch
 
-    data = load_dataset(dataset)
-    name = str(Path(dataset).resolve()) if Path(dataset).exists() and data.name != dataset else dataset
+    from labelchain.agents.settings import settings_for
+    from labelchain.cli.data import load
+    from labelchain.envs.datasets import source_name
+
+    # Networks this small gain nothing from a second thread, and one gives the same sums on every machine size.
+    torch.set_num_threads(1)
+    data = load(dataset, test)
+    name = source_name(dataset, test)
     asked: dict[str, object] = {}
     for change in changes or []:
         key, equals, value = change.partition("=")

@@ -3,10 +3,13 @@
 This floor needs gymnasium, numpy, scipy and scikit-learn, never torch or Stable-Baselines3.
 """
 
+import re
+
 import gymnasium as gym
 
 from labelchain.envs.chain_env import LabelChainEnv, LabelChainVectorEnv
-from labelchain.envs.datasets import DatasetError, MultilabelDataset, load_dataset
+from labelchain.envs.datasets import CATALOGUE, DatasetError, MultilabelDataset, load_dataset
+from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
 from labelchain.envs.episodes import default_max_labels
 from labelchain.envs.evaluation import Evaluation, Predictor, evaluate
 
@@ -23,12 +26,20 @@ __all__ = [
     "load_dataset",
 ]
 
-_DATASETS = {"labelchain/Chain-v0": None, "labelchain/DigitScenes-v0": "digit-scenes"}
 
-ENV_IDS = tuple(_DATASETS)
-"""The registered ids. ``labelchain/Chain-v0`` takes any data set: ``gym.make(..., dataset=name_or_path)``."""
+def _env_id(dataset: str) -> str:
+    """``digit-scenes`` is ``labelchain/DigitScenes-v0``, ``tmc2007-500`` is ``labelchain/Tmc2007-500-v0``."""
+    return f"labelchain/{re.sub('(?:^|-)([a-z])', lambda match: match[1].upper(), dataset)}-v0"
 
-for _id, _dataset in _DATASETS.items():
+
+ENV_IDS: dict[str, str | None] = {
+    "labelchain/Chain-v0": None,
+    **{_env_id(name): name for name in (*CATALOGUE, *DIAGNOSTICS)},
+}
+"""The registered ids, each with the name of its data set; ``labelchain/Chain-v0`` takes any, by name or path:
+``gym.make("labelchain/Chain-v0", dataset=...)``."""
+
+for _id, _dataset in ENV_IDS.items():
     if _id not in gym.registry:  # worker processes import this again
         gym.register(
             _id,

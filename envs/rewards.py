@@ -33,12 +33,14 @@ class Reward:
         rank_gain: ``rank_gain(emitted, true)``: what a right label adds at rank ``emitted + 1``, for scores
             of a ranking. Exactly one of ``score`` and ``rank_gain`` is given.
         at_end: Pay the whole score on the last step instead of its increments.
+        ranks: How many ranks count, for scores of a ranking; such a score does not care when a chain stops.
     """
 
     name: str
     score: Score | None = None
     rank_gain: Gain | None = None
     at_end: bool = False
+    ranks: int | None = None
 
     def increment(self, hit: NDArray[np.bool_], hits: Ints, emitted: Ints, true: Ints) -> Floats:
         """What emitting one new label pays; ``hit`` says whether the label is right."""
@@ -150,7 +152,8 @@ def make_reward(name: str, num_labels: int) -> Reward:
     """
     ranked = re.fullmatch(r"([a-z]+)@([1-9][0-9]*)", name) if isinstance(name, str) else None
     if ranked and ranked[1] in _RANKED:
-        return Reward(name, rank_gain=_RANKED[ranked[1]](int(ranked[2])))
+        k = int(ranked[2])
+        return Reward(name, rank_gain=_RANKED[ranked[1]](k), ranks=k)
     if name in _FACTORIES:
         return _FACTORIES[name](num_labels)
     raise ValueError(f"unknown reward {name!r}: expected one of {', '.join(reward_names())}")

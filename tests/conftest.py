@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from labelchain.envs import MultilabelDataset
+
+torch.set_num_threads(1)  # tests run side by side
 
 settings.register_profile("labelchain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("labelchain")

@@ -70,6 +70,25 @@ def read_arff(path: Path) -> ArffTable:
         raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
 
 
+def check_same_header(train: ArffTable, test: ArffTable) -> None:
+    """Check that two files declare the same attributes.
+
+    Raises:
+        DatasetError: If they do not.
+    """
+    for a, b in zip(train.attributes, test.attributes, strict=False):
+        if (a.name, a.values) != (b.name, b.values):
+            raise DatasetError(
+                f"headers differ: {a} in {train.path}, line {a.line}, but {b} in {test.path}, line {b.line}; "
+                "training and test file must declare the same attributes in the same order"
+            )
+    if len(train.attributes) != len(test.attributes):
+        raise DatasetError(
+            f"headers differ: {len(train.attributes)} attributes in {train.path}, but {len(test.attributes)} "
+            f"in {test.path}; training and test file must declare the same attributes"
+        )
+
+
 def _read(path: Path, encoding: str) -> ArffTable:
     header = _Header()
     rows: RowParser | None = None

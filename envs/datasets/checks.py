@@ -49,7 +49,10 @@ def as_labels(values: Any, name: str) -> sparse.csr_array:
     try:
         result = sparse.csr_array(values)
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"{name}: labels must be a rectangular array of 0 and 1: {error}") from error
+        raise DatasetError(
+            f"{name}: labels must be a rectangular array of 0 and 1: {error}; for lists of label numbers, "
+            "give num_labels"
+        ) from error
     if result.ndim != 2 or result.shape[1] == 0:
         raise DatasetError(
             f"{name}: labels must have shape (rows, labels) with at least one label, got {result.shape}"

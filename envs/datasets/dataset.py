@@ -19,6 +19,7 @@ from labelchain.envs.datasets.checks import (
     check_names,
     hold_out,
 )
+from labelchain.envs.datasets.memory import from_label_lists, unframed
 
 SPLITS = ("train", "validation", "test")
 
@@ -55,14 +56,15 @@ class MultilabelDataset:
     def from_arrays(
         cls,
         name: str,
-        features: ArrayLike | sparse.sparray | sparse.spmatrix,
-        labels: ArrayLike | sparse.sparray | sparse.spmatrix,
+        features: Any,
+        labels: Any,
         *,
         train_rows: ArrayLike,
         test_rows: ArrayLike,
         validation_rows: ArrayLike | None = None,
         label_names: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
+        num_labels: int | None = None,
         image_shape: tuple[int, int] | None = None,
         annotations: Mapping[str, sparse.csr_array] | None = None,
     ) -> MultilabelDataset:
@@ -71,15 +73,29 @@ class MultilabelDataset:
         Without ``validation_rows``, a tenth of the training rows (at least one), drawn with a fixed seed, is
         held out for validation, so that every learner selects its model on the same rows.
 
+        >>> dataset = MultilabelDataset.from_arrays(
+        ...     "toy",
+        ...     [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]],
+        ...     [["sea", "sky"], ["sky"], [], ["sea"]],
+        ...     train_rows=[0, 1],
+        ...     test_rows=[2, 3],
+        ... )
+        >>> dataset.label_names, dataset.labels.toarray().tolist()
+        (('sea', 'sky'), [[1, 1], [0, 1], [0, 0], [1, 0]])
+
         Args:
             name: A short name.
-            features: ``(num_rows, num_features)`` numbers, dense or sparse; converted to float32.
-            labels: ``(num_rows, num_labels)``, each value 0 or 1, dense or sparse.
+            features: ``(num_rows, num_features)`` numbers: an array, a SciPy sparse array or a data frame;
+                converted to float32.
+            labels: ``(num_rows, num_labels)``, each value 0 or 1: an array, a SciPy sparse array or a data
+                frame. Or one list for each row: of names of labels or, with ``num_labels``, of numbers.
             train_rows: Row numbers of the training split.
             test_rows: Row numbers of the test split.
             validation_rows: Row numbers of the validation split, or ``None``.
-            label_names: One per label; by default ``"0"``, ``"1"``, ...
-            feature_names: One per feature.
+            label_names: One per label; by default the columns of the data frame, the names in the lists in
+                alphabetical order, or else ``"0"``, ``"1"``, ...
+            feature_names: One per feature; by default the columns of the data frame.
+            num_labels: How many labels there are, if ``labels`` are lists of label numbers (from 0).
             image_shape: ``(height, width)`` if each row is a picture.
             annotations: See the class.
 
@@ -87,6 +103,12 @@ class MultilabelDataset:
             DatasetError: If shapes disagree, a feature is not finite, a label value is neither 0 nor 1, a
                 split is empty, out of range or overlaps another, or names are missing or repeated.
         """
+        features, feature_columns = unframed(features)
+        feature_names = feature_columns if feature_names is None else feature_names
+        labels, label_columns = unframed(labels)
+        if label_columns is None:
+            labels, label_columns = from_label_lists(labels, name, label_names, num_labels)
+        label_names = label_columns if label_names is None else label_names
         x = as_features(features, name)
         y = as_labels(labels, name)
         if x.shape[0] != y.shape[0]:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from labelchain.envs.datasets.catalogue import CATALOGUE, CatalogueEntry, verify_statistics
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
+from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
 from labelchain.envs.datasets.digit_scenes import digit_scenes
-from labelchain.envs.datasets.mulan import read_mulan
-from labelchain.envs.datasets.npz import read_npz
+from labelchain.envs.datasets.formats import EXPECTED, Source, recognise
+from labelchain.envs.datasets.openml import read_openml
+from labelchain.envs.datasets.parts import TEXT_SUFFIXES
+from labelchain.envs.datasets.places import (
+    available,
+    by_hand,
+    canonical,
+    data_folder,
+    entry_named,
+    exists,
+    find_files,
+    stored,
+)
 
-DATA_VARIABLE = "LABELCHAIN_DATA"
-"""The environment variable that names the folder with the data sets that are not built in."""
+OPENML = "openml:"
+"""What a name on OpenML begins with, as in ``openml:41473`` or ``openml:emotions``."""
 
-_Stamp = tuple[tuple[str, int, int], ...]
-_loaded: dict[tuple[Path, str | None], tuple[_Stamp, MultilabelDataset]] = {}
+_Stamp = tuple[tuple[int, int], ...]
+_loaded: dict[object, tuple[_Stamp, MultilabelDataset]] = {}
 _lock = threading.Lock()
 
 
@@ -26,35 +40,77 @@ class UnknownDatasetError(DatasetError):
     """A name that is neither in the catalogue nor that of a file."""
 
 
-def load_dataset(name_or_path: str | Path) -> MultilabelDataset:
+def load_dataset(name_or_path: str | Path, test: str | Path | None = None) -> MultilabelDataset:
     """Load a data set, or give the one that this process has loaded already. It is shared: never change it.
 
-    A name goes before a path: write ``"./yeast"`` for a folder of your own that is called like a known set.
+    Nothing is downloaded, except from OpenML, which is named as such: see
+    :func:`labelchain.envs.datasets.download_dataset`. A name goes before a path: write ``"./yeast"`` for a
+    folder of your own that is called like a known set.
 
     Args:
-        name_or_path: ``"digit-scenes"``, which is built in. Or the name of another set, known or your own,
-            whose files are in the folder that the environment variable ``LABELCHAIN_DATA`` names:
-            ``mulan/<name>/``, ``<name>/`` or ``<name>.npz``, whichever comes first (``-`` and ``_`` are the
-            same). Or the path of a Mulan folder, of an ``.arff`` file in one, or of an ``.npz`` file.
+        name_or_path: ``"digit-scenes"`` or a diagnostic such as ``"diagnostic-joint-mode"`` (with its default
+            parameters), which are built in. Or the name of another set, known or your own,
+            whose files are in the folder that the environment variable ``LABELCHAIN_DATA`` names
+            (``mulan/<name>/``, ``<name>/`` or ``<name>.npz``, whichever comes first; ``-`` and ``_`` are the
+            same) or in the cache. Or ``"openml:<name or number>"``. Or a path: a folder with the files of one
+            data set, an ``.npz`` file, an ``.arff`` file (Mulan's or MEKA's), text of the Extreme
+            Classification Repository or of LIBSVM. Or what :func:`source_name` made of two paths.
+        test: The path of the test file, if the first path is that of a training file.
 
     Raises:
         UnknownDatasetError: If it is neither a known name nor a file.
         DatasetError: If the files are missing or wrong, or a set of the catalogue does not have its published
             statistics.
     """
+    if test is None and isinstance(name_or_path, str):
+        name_or_path, test = _parts(name_or_path)
+    if test is not None:
+        return _load_path(Path(name_or_path), Path(test))
     if isinstance(name_or_path, Path) or _looks_like_path(name_or_path):
         return _load_path(Path(name_or_path))
-    entry = CATALOGUE.get(_canonical(name_or_path))
-    if entry is not None and entry.folder is None:
+    if name_or_path.startswith(OPENML):
+        return _load_openml(name_or_path.removeprefix(OPENML))
+    entry = entry_named(name_or_path)
+    if entry is not None and entry.kind == "built-in":
         return digit_scenes()
+    if canonical(name_or_path) in DIAGNOSTICS:
+        return _load_diagnostic(canonical(name_or_path))
     path = find_files(name_or_path)
     if path is None and entry is not None:
         raise DatasetError(_how_to_bring(entry))
-    if path is None and name_or_path and _exists(Path(name_or_path)):
+    if path is None and name_or_path and exists(Path(name_or_path)):
         path = Path(name_or_path)
     if path is None:
-        raise UnknownDatasetError(_unknown(name_or_path))
-    return _load_path(path, entry)
+        raise UnknownDatasetError(unknown_name(name_or_path))
+    return _load_path(path, entry=entry)
+
+
+def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str:
+    """One text that names the same data for :func:`load_dataset`, from whatever folder it is called.
+
+    A name stays as it is, a path becomes absolute, and two paths become a JSON list.
+
+    >>> source_name("digit-scenes")
+    'digit-scenes'
+    >>> source_name("/data/train.txt", "/data/test.txt")
+    '["/data/train.txt", "/data/test.txt"]'
+
+    Args:
+        name_or_path: As for :func:`load_dataset`.
+        test: As for :func:`load_dataset`.
+    """
+    if test is None and isinstance(name_or_path, str):
+        name_or_path, test = _parts(name_or_path)
+    if test is not None:
+        return json.dumps([_absolute(name_or_path), _absolute(test)])
+    text = str(name_or_path)
+    if text.startswith(OPENML):
+        return text
+    is_path = isinstance(name_or_path, Path) or _looks_like_path(text)
+    is_name = not is_path and (
+        entry_named(text) is not None or canonical(text) in DIAGNOSTICS or find_files(text) is not None
+    )
+    return text if is_name or not exists(Path(text)) else _absolute(text)
 
 
 def dataset_names() -> dict[str, bool]:
@@ -64,87 +120,50 @@ def dataset_names() -> dict[str, bool]:
         DatasetError: If ``LABELCHAIN_DATA`` names something else than a folder.
     """
     names = {name: available(entry) for name, entry in CATALOGUE.items()}
-    known = {_canonical(alias) for e in CATALOGUE.values() for alias in (e.name, e.folder or e.name)}
-    return names | {name: True for name, _ in _stored(data_folder()) if _canonical(name) not in known}
+    known = {canonical(alias) for e in CATALOGUE.values() for alias in (e.name, e.folder or e.name)}
+    known |= DIAGNOSTICS.keys()
+    return (
+        names
+        | dict.fromkeys(DIAGNOSTICS, True)
+        | {name: True for name, _ in stored() if canonical(name) not in known}
+    )
 
 
-def available(entry: CatalogueEntry) -> bool:
-    """Whether a set of the catalogue can be loaded now: it is built in or its files are present."""
-    return entry.folder is None or find_files(entry.name) is not None
+def _parts(text: str) -> tuple[str, str | None]:
+    """The two paths in what :func:`source_name` made of them; anything else as it is."""
+    if text.startswith("["):
+        try:
+            paths = json.loads(text)
+        except ValueError:
+            return text, None
+        if isinstance(paths, list) and len(paths) == 2 and all(isinstance(path, str) for path in paths):
+            return paths[0], paths[1]
+    return text, None
 
 
-def data_folder() -> Path | None:
-    """The folder that ``LABELCHAIN_DATA`` names; ``None`` if the variable is not set.
-
-    Raises:
-        DatasetError: If it names something else than a folder.
-    """
-    value = os.environ.get(DATA_VARIABLE)
-    if not value:
-        return None
-    folder = Path(value)
-    if not _exists(folder) or not folder.expanduser().is_dir():
-        raise DatasetError(f"{DATA_VARIABLE} must name a folder, but {value!r} is none; correct or unset it")
-    return folder.expanduser()
-
-
-def find_files(name: str) -> Path | None:
-    """The Mulan folder or the ``.npz`` file of a name in the data folder; ``None`` if there is none."""
-    stored = _stored(data_folder())
-    entry = CATALOGUE.get(_canonical(name))
-    wanted = {_canonical(name)} if entry is None else {entry.name, entry.folder}
-    found = [path for candidate, path in stored if _canonical(candidate) in wanted]
-    exact = [path for candidate, path in stored if candidate == name and entry is None]
-    return next(iter(exact + found), None)
-
-
-def _stored(root: Path | None) -> list[tuple[str, Path]]:
-    """What the data folder holds, by name, in the order in which names are looked up."""
-    if root is None:
-        return []
-    places = [place for place in (root / "mulan", root) if place.is_dir()]
-    folders = [
-        path for place in places for path in sorted(place.iterdir()) if any(path.glob("*.[aA][rR][fF][fF]"))
-    ]
-    return [(folder.name, folder) for folder in folders] + [(p.stem, p) for p in sorted(root.glob("*.npz"))]
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 def _looks_like_path(text: str) -> bool:
     separators = {"/", os.sep, os.altsep or os.sep}
-    return any(s in text for s in separators) or Path(text).suffix.lower() in (".npz", ".arff")
+    return any(s in text for s in separators) or Path(text).suffix.lower() in (
+        ".npz",
+        ".arff",
+        *TEXT_SUFFIXES,
+    )
 
 
-def _exists(path: Path) -> bool:
-    try:
-        path.expanduser().stat()
-    except (OSError, RuntimeError, ValueError):  # RuntimeError: a home folder of nobody
-        return False
-    return True
-
-
-def _canonical(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def _load_path(path: Path, entry: CatalogueEntry | None = None) -> MultilabelDataset:
+def _load_path(
+    path: Path, test: Path | None = None, *, entry: CatalogueEntry | None = None
+) -> MultilabelDataset:
     """Load the data set of a path, as the set of the catalogue that it is to be."""
-    if not _exists(path):
-        raise DatasetError(f"no such file or folder: {path}")
+    for given in (path, test):
+        if given is not None and not exists(given):
+            raise DatasetError(f"no such file or folder: {given}")
     path = path.expanduser().resolve()
-    if path.is_file() and path.suffix.lower() == ".arff":
-        path = path.parent
-    if path.is_file() and path.suffix.lower() != ".npz":
-        raise DatasetError(f"{path}: expected an .npz file, an .arff file or the folder of a Mulan data set")
-    if entry is not None:
-        name: str | None = entry.name
-    else:
-        name = path.name if path.is_dir() else None
-    with _lock:
-        stamp = _stamp(path)
-        known_stamp, dataset = _loaded.get((path, name), (None, None))
-        if dataset is None or known_stamp != stamp:
-            dataset = read_mulan(path, name) if path.is_dir() else read_npz(path, name)
-            _loaded[path, name] = (stamp, dataset)
+    source = recognise(path, None if test is None else test.expanduser().resolve())
+    dataset = _read_once(source, source.name if entry is None else entry.name)
     if entry is not None:
         try:
             verify_statistics(dataset, entry)
@@ -153,34 +172,46 @@ def _load_path(path: Path, entry: CatalogueEntry | None = None) -> MultilabelDat
     return dataset
 
 
-def _stamp(path: Path) -> _Stamp:
-    """Names, times and sizes of the files of a data set, by which a change is noticed."""
-    files = [path]
-    if path.is_dir():
-        files = sorted(
-            file for file in path.iterdir() if file.is_file() and file.suffix.lower() in (".arff", ".xml")
-        )
-    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+def _read_once(source: Source, name: str | None) -> MultilabelDataset:
+    with _lock:
+        stamp = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in source.files)
+        known_stamp, dataset = _loaded.get((source, name), (None, None))
+        if dataset is None or known_stamp != stamp:
+            dataset = source.read(name)
+            _loaded[source, name] = (stamp, dataset)
+    return dataset
+
+
+def _load_openml(name: str) -> MultilabelDataset:
+    return _made_once(OPENML + name, lambda: read_openml(name))
+
+
+def _load_diagnostic(name: str) -> MultilabelDataset:
+    return _made_once(name, DIAGNOSTICS[name])
+
+
+def _made_once(key: str, make: Callable[[], MultilabelDataset]) -> MultilabelDataset:
+    with _lock:
+        if key not in _loaded:
+            _loaded[key] = ((), make())
+        return _loaded[key][1]
 
 
 def _how_to_bring(entry: CatalogueEntry) -> str:
-    root, place = data_folder(), f"mulan/{entry.folder}/"
-    if root is None:
-        reason = f"the environment variable {DATA_VARIABLE} is not set"
-        where = f"a folder {place} and set {DATA_VARIABLE} to the folder above mulan/"
-    else:
-        reason, where = f"{root} holds neither {place} nor {entry.name}.npz", f"{root}/{place}"
-    return (
-        f"no files for the data set {entry.name}: {reason}. Get {', '.join(entry.files)} from {entry.source} "
-        f"and put them into {where}"
-    )
+    root = data_folder()
+    where = "LABELCHAIN_DATA is not set, and the cache" if root is None else str(root)
+    what = f"no files for the data set {entry.name}: {where} holds none. "
+    if entry.kind == "xc":
+        return what + by_hand(entry)
+    return f"{what}To download them, run: labelchain datasets get {entry.name}. {by_hand(entry)}"
 
 
-def _unknown(name: str) -> str:
+def unknown_name(name: str) -> str:
+    """What to say to a name that is not known."""
     names = list(dataset_names())
-    close = difflib.get_close_matches(_canonical(name), names, n=3)
+    close = difflib.get_close_matches(canonical(name), names, n=3)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     return (
         f"unknown data set {name!r}.{hint} Known names: {', '.join(names)}. "
-        "Data of your own are loaded by path: a Mulan folder or an .npz file"
+        f"Data of your own are loaded by path: {EXPECTED}"
     )

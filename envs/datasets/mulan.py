@@ -6,14 +6,12 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-from scipy import sparse
-
-from labelchain.envs.datasets.arff import ArffTable, read_arff
+from labelchain.envs.datasets.arff import check_same_header, read_arff
 from labelchain.envs.datasets.arff_encoding import encode, encode_labels, encoded_names
 from labelchain.envs.datasets.arff_rows import shorten
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
+from labelchain.envs.datasets.parts import joined, name_of
 
 NAMESPACE = "http://mulan.sourceforge.net/labels"
 MAX_XML_BYTES = 16 * 2**20
@@ -39,10 +37,27 @@ def read_mulan(directory: Path, name: str | None = None) -> MultilabelDataset:
         DatasetError: If a file is missing or wrong; the message names the file, the line and the reason.
     """
     directory = Path(directory)
-    train_path, test_path, xml_path = _find_files(directory)
+    files = find_mulan_files(directory)
+    return read_mulan_files(*files, directory.resolve().name if name is None else name)
+
+
+def read_mulan_files(
+    train_path: Path, test_path: Path, xml_path: Path, name: str | None = None
+) -> MultilabelDataset:
+    """Read a data set from the three files of a Mulan folder, wherever they are.
+
+    Args:
+        train_path: ARFF with the training rows.
+        test_path: ARFF with the test rows.
+        xml_path: The names of the labels.
+        name: The data set's name; by default from the training file's.
+
+    Raises:
+        DatasetError: As :func:`read_mulan`.
+    """
     label_names = read_label_names(xml_path)
     train, test = read_arff(train_path), read_arff(test_path)
-    _check_same_header(train, test)
+    check_same_header(train, test)
     for table, split in ((train, "training"), (test, "test")):
         if not table.lines.size:
             raise DatasetError(f"{table.path}: {split} split is empty; expected rows after @data")
@@ -56,25 +71,13 @@ def read_mulan(directory: Path, name: str | None = None) -> MultilabelDataset:
         raise DatasetError(
             f"{train_path}: every attribute is a label of {xml_path.name}; expected features too"
         )
-
-    features = [encode(table, feature_columns) for table in (train, test)]
-    is_sparse = train.is_sparse or test.is_sparse
-    labels = [encode_labels(table, label_columns) for table in (train, test)]
-    num_train, num_test = train.lines.size, test.lines.size
-    try:
-        return MultilabelDataset.from_arrays(
-            directory.resolve().name if name is None else name,
-            sparse.vstack([sparse.csr_array(part) for part in features])
-            if is_sparse
-            else np.vstack(features),
-            sparse.vstack(labels),
-            train_rows=np.arange(num_train),
-            test_rows=np.arange(num_train, num_train + num_test),
-            label_names=label_names,
-            feature_names=encoded_names(train, feature_columns),
-        )
-    except DatasetError as error:
-        raise DatasetError(f"{directory}: {error}") from error
+    return joined(
+        name_of(train_path) if name is None else name,
+        train_path.parent,
+        [(encode(table, feature_columns), encode_labels(table, label_columns)) for table in (train, test)],
+        label_names=label_names,
+        feature_names=encoded_names(train, feature_columns),
+    )
 
 
 def read_label_names(path: Path) -> tuple[str, ...]:
@@ -118,7 +121,7 @@ def read_label_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _find_files(directory: Path) -> tuple[Path, Path, Path]:
+def find_mulan_files(directory: Path) -> tuple[Path, Path, Path]:
     """The training file, the test file and the XML file of a Mulan folder."""
     try:
         files = sorted(path for path in directory.iterdir() if path.is_file())
@@ -148,17 +151,3 @@ def _find(directory: Path, files: list[Path], part: str, suffix: str) -> Path:
             f"{directory}: {len(found)} files match {pattern} ({names}); leave the one to read"
         )
     return found[0]
-
-
-def _check_same_header(train: ArffTable, test: ArffTable) -> None:
-    for a, b in zip(train.attributes, test.attributes, strict=False):
-        if (a.name, a.values) != (b.name, b.values):
-            raise DatasetError(
-                f"headers differ: {a} in {train.path}, line {a.line}, but {b} in {test.path}, line {b.line}; "
-                "training and test file must declare the same attributes in the same order"
-            )
-    if len(train.attributes) != len(test.attributes):
-        raise DatasetError(
-            f"headers differ: {len(train.attributes)} attributes in {train.path}, but {len(test.attributes)} "
-            f"in {test.path}; training and test file must declare the same attributes"
-        )

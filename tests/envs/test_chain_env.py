@@ -15,6 +15,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import labelchain.envs
 from labelchain.envs import ENV_IDS, LabelChainEnv, MultilabelDataset, load_dataset
+from labelchain.envs.datasets import CATALOGUE
 
 STOP = 10
 
@@ -23,12 +24,26 @@ def digits(**kwargs):
     return gym.make("labelchain/DigitScenes-v0", **kwargs)
 
 
-@pytest.mark.parametrize("env_id", ENV_IDS)
+BUILT_IN = ["labelchain/Chain-v0", "labelchain/DigitScenes-v0"]
+BUILT_IN += [env_id for env_id, name in ENV_IDS.items() if name and name.startswith("diagnostic-")]
+MULAN = [env_id for env_id, name in ENV_IDS.items() if name in CATALOGUE and CATALOGUE[name].kind == "mulan"]
+
+
+@pytest.mark.parametrize("env_id", BUILT_IN)
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
 def test_checkers_of_gymnasium_and_sb3_pass_without_a_warning(env_id, render_mode):
     env = gym.make(env_id, render_mode=render_mode)
     check_env(env.unwrapped)
     sb3_check_env(env.unwrapped)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("env_id", MULAN)
+def test_checkers_pass_on_real_data_without_a_warning(env_id, data_folder):
+    for observation in ("features", "index"):
+        env = gym.make(env_id, observation=observation).unwrapped
+        check_env(env)
+        sb3_check_env(env)
 
 
 def test_ids_are_registered_and_found_without_an_import():

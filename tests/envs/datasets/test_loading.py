@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -18,11 +20,14 @@ from labelchain.envs.datasets import (
     dataset_names,
     digit_scenes,
     load_dataset,
+    source_name,
     write_npz,
 )
 from labelchain.envs.datasets.catalogue import verify_statistics
-from labelchain.envs.datasets.loading import available
+from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
+from labelchain.envs.datasets.places import available
 
+BUILT_IN = {"digit-scenes", *DIAGNOSTICS}
 HEADER = "@relation toy\n@attribute x numeric\n@attribute y {0,1}\n@data\n"
 
 
@@ -33,6 +38,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     current.mkdir()
     monkeypatch.setenv("LABELCHAIN_DATA", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(current)
     return folder
 
@@ -63,6 +69,13 @@ def marker(dataset: MultilabelDataset) -> float:
 def test_digit_scenes_need_no_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABELCHAIN_DATA")
     assert load_dataset(name) is digit_scenes()
+
+
+@pytest.mark.parametrize("name", DIAGNOSTICS)
+def test_diagnostics_need_no_files(name: str) -> None:
+    assert load_dataset(name) is load_dataset(name.replace("-", "_"))
+    assert load_dataset(name).name == name
+    assert source_name(name) == name
 
 
 def test_digit_scenes_have_the_statistics_of_the_catalogue() -> None:
@@ -152,7 +165,7 @@ def test_unknown_name(data: Path) -> None:
     assert message.startswith(
         "unknown data set 'bibtx'. Did you mean bibtex? Known names: digit-scenes, bibtex, birds"
     )
-    assert "yeast, own_set. Data of your own are loaded by path: a Mulan folder or an .npz file" in message
+    assert "own_set. Data of your own are loaded by path: an .npz file, an .arff" in message
 
 
 @pytest.mark.parametrize("name", ["", "zzzzzzzz", "x" * 5000, "a\0b", "mulan"])
@@ -178,7 +191,7 @@ def test_missing_path(path: str | Path) -> None:
 def test_a_file_of_another_kind(data: Path) -> None:
     (data / "set.csv").touch()
     with pytest.raises(
-        DatasetError, match=r"set\.csv: expected an \.npz file, an \.arff file or the folder of a Mul"
+        DatasetError, match=r"set\.csv: not a known format, .*expected an \.npz file, an \.arff file"
     ):
         load_dataset(data / "set.csv")
 
@@ -189,24 +202,39 @@ def test_catalogue_name_without_the_variable(monkeypatch: pytest.MonkeyPatch) ->
         load_dataset("tmc2007-500")
     message = str(caught.value)
     assert message.startswith(
-        "no files for the data set tmc2007-500: the environment variable LABELCHAIN_DATA is not set"
+        "no files for the data set tmc2007-500: LABELCHAIN_DATA is not set, and the cache holds none. "
+        "To download them, run: labelchain datasets get tmc2007-500. "
+        "By hand: get tmc2007-500-train.arff, tmc2007-500-test.arff, tmc2007-500.xml from https://"
     )
-    assert "Get tmc2007-500-train.arff, tmc2007-500-test.arff, tmc2007-500.xml from https://" in message
-    assert message.endswith("a folder mulan/tmc2007/ and set LABELCHAIN_DATA to the folder above mulan/")
+    assert message.endswith("and run: labelchain datasets add tmc2007-500 FILES...")
 
 
 def test_catalogue_name_without_the_files(data: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         load_dataset("corel5k")
     message = str(caught.value)
-    assert (
-        f"no files for the data set corel5k: {data} holds neither mulan/corel5k/ nor corel5k.npz" in message
-    )
-    assert (
-        "Get Corel5k-train-sparse.arff, Corel5k-test-sparse.arff, Corel5k.xml from https://raw.githubuser"
-        in message
-    )
-    assert message.endswith(f"put them into {data}/mulan/corel5k/")
+    assert f"no files for the data set corel5k: {data} holds none. To download them" in message
+    assert "get Corel5k-train-sparse.arff, Corel5k-test-sparse.arff, Corel5k.xml from https://" in message
+    with pytest.raises(
+        DatasetError, match=r"no files .*Get the files from http.*datasets add wiki10-31k FILES"
+    ):
+        load_dataset("wiki10-31k")
+
+
+def test_the_data_folder_goes_before_the_cache(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pooch
+
+    cache = Path(pooch.os_cache("labelchain"))
+    assert cache.is_relative_to(data.parent)
+    make_npz(cache / "toy.npz", 1)
+    assert marker(load_dataset("toy")) == 1
+    make_npz(data / "toy.npz", 2)
+    assert marker(load_dataset("toy")) == 2
+    monkeypatch.setitem(sys.modules, "pooch", None)  # not installed
+    assert marker(load_dataset("toy")) == 2
+    monkeypatch.delenv("LABELCHAIN_DATA")
+    with pytest.raises(UnknownDatasetError):
+        load_dataset("toy")
 
 
 def test_variable_that_names_no_folder(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,22 +262,22 @@ def test_data_that_are_not_the_published_ones(data: Path) -> None:
 
 
 def test_names(data: Path) -> None:
-    assert dataset_names() == {name: name == "digit-scenes" for name in CATALOGUE}
+    assert dataset_names() == {name: name in BUILT_IN for name in (*CATALOGUE, *DIAGNOSTICS)}
     make_npz(data / "own_set.npz")
     make_mulan(data / "another")
     make_mulan(data / "mulan" / "tmc2007")
     (data / "no-data").mkdir()
     names = dataset_names()
     present = {name for name, here in names.items() if here}
-    assert present == {"digit-scenes", "tmc2007-500", "own_set", "another"}
-    assert set(names) == {*CATALOGUE, "own_set", "another"}
+    assert present == {*BUILT_IN, "tmc2007-500", "own_set", "another"}
+    assert set(names) == {*CATALOGUE, *DIAGNOSTICS, "own_set", "another"}
     assert available(CATALOGUE["tmc2007-500"])
     assert not available(CATALOGUE["yeast"])
 
 
 def test_names_without_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABELCHAIN_DATA")
-    assert dataset_names() == {name: name == "digit-scenes" for name in CATALOGUE}
+    assert dataset_names() == {name: name in BUILT_IN for name in (*CATALOGUE, *DIAGNOSTICS)}
 
 
 def test_catalogue_is_complete() -> None:
@@ -258,5 +286,29 @@ def test_catalogue_is_complete() -> None:
         assert name == name.lower()
         assert entry.title
         assert re.search(r"\d{4}", entry.citation)
-        assert (entry.folder is None) == (not entry.files)
+        assert (entry.kind == "mulan") == (entry.folder is not None) == bool(entry.files)
         assert entry.cardinality == round(entry.cardinality, 3)
+        assert entry.licence
+        assert (entry.kind == "built-in") != entry.source.startswith("http")
+        assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) and file.size for file in entry.downloads)
+
+
+def test_the_environments_import_neither_pooch_nor_what_learns_or_draws() -> None:
+    heavy = (
+        "pooch",
+        "requests",
+        "tqdm",
+        "rich",
+        "typer",
+        "torch",
+        "stable_baselines3",
+        "matplotlib",
+        "pandas",
+    )
+    code = (  # they are hidden, as scikit-learn itself takes rich where it is installed
+        "import sys\nclass Hide:\n  def find_spec(self, name, *_):\n"
+        f"    if name in {heavy!r}: raise ModuleNotFoundError(name)\nsys.meta_path.insert(0, Hide())\n"
+        "from labelchain.envs import LabelChainEnv, load_dataset\nprint(load_dataset('digit-scenes').name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("digit-scenes", "")

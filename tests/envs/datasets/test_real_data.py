@@ -19,7 +19,7 @@ from labelchain.envs.datasets import (
     read_npz,
     write_npz,
 )
-from labelchain.envs.datasets.loading import find_files
+from labelchain.envs.datasets.places import find_files
 
 MULAN = [entry for entry in CATALOGUE.values() if entry.folder is not None]
 SPARSE = {"bibtex", "corel5k", "delicious", "enron", "medical", "tmc2007-500"}

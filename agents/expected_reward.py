@@ -1,0 +1,82 @@
+"""The expected reward of every action along sampled chains (``estimator="all-actions"``).
+
+The labels of a training input are known, and with them the reward of every action: instead of the one sampled
+action, the loss weighs all of them by their probability. The field's names for this are mean actor-critic (A.
+Allen et al. 2017) and expected policy gradients (K. Ciosek, S. Whiteson 2018).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labelchain.agents.decoding import sample_chains
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder
+from labelchain.agents.networks import ChainNetwork
+from labelchain.agents.policy_gradient import emitted_before
+from labelchain.envs.rewards import Reward
+
+LIKELIHOOD_WEIGHT = 0.1
+
+
+class ExpectedRewardObjective:
+    """The expected immediate reward at every step of chains that the network samples.
+
+    The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
+    and STOP, plus a tenth of the likelihood loss in random order, which anchors the network to what it knew.
+    For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
+    weighed with STOP forbidden, as they are when the score is measured.
+
+    Args:
+        reward: Pays each label.
+        max_labels: Chain limit.
+    """
+
+    def __init__(self, reward: Reward, max_labels: int) -> None:
+        self.reward = reward
+        self.max_labels = max_labels if reward.ranks is None else reward.ranks
+        self.min_labels = reward.ranks or 0
+        self._likelihood = LikelihoodObjective(RandomOrder())
+
+    def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
+        """Sample a chain per input, and weigh every action at each of its steps."""
+        network.eval()  # chains are drawn from the policy that will be used, without dropout
+        actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
+        network.train()
+        expected = self.expected_rewards(network, batch, actions)
+        likelihood, logs = self._likelihood.loss(network, batch, generator)
+        value = expected.sum() / len(actions)
+        return LIKELIHOOD_WEIGHT * likelihood - value, logs | {"expected_reward": value.item()}
+
+    def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Tensor:
+        """The policy's mean reward at every step, with gradient: ``(n, length)``, 0 after the end of a chain.
+
+        Args:
+            network: Gives the policy.
+            batch: The inputs.
+            actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        """
+        stop, length = network.num_labels, actions.shape[1]
+        chains = torch.where(actions < stop, actions, -1)
+        logits, _ = network(batch.features, chains[:, :-1])
+        forbidden = emitted_before(chains[:, :-1], stop)
+        forbidden[:, : self.min_labels, stop] = True
+        policy = logits.masked_fill(forbidden, -torch.inf).softmax(dim=-1)  # (n, length, L + 1)
+
+        # Right labels are few: gather their probabilities instead of spreading a reward over all L.
+        true = batch.labels[:, None].expand(-1, length, -1)  # (n, length, most)
+        right = (policy.gather(2, true.clamp(min=0)) * (true >= 0)).sum(dim=2)
+        wrong = 1.0 - right - policy[..., stop]
+
+        is_label = (chains >= 0).numpy()
+        is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).numpy()
+        hits = is_hit.cumsum(axis=1) - is_hit  # before each step
+        emitted = is_label.cumsum(axis=1) - is_label
+        counts = hits, emitted, (batch.labels >= 0).sum(dim=1, keepdim=True).numpy()
+        yes = np.ones(is_hit.shape, dtype=bool)
+        increments = (self.reward.increment(hit, *counts) for hit in (yes, ~yes))
+        pays = (*increments, self.reward.final(*counts))
+        if_right, if_wrong, if_stop = (torch.from_numpy(pay).float() for pay in pays)
+        expected: Tensor = right * if_right + wrong * if_wrong + policy[..., stop] * if_stop
+        return torch.where(actions >= 0, expected, 0.0)

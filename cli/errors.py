@@ -1,0 +1,39 @@
+"""What every command shares: the two consoles, and errors in one line with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+console = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+
+class UsageError(ValueError):
+    """An option has a value that makes no sense."""
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input."""
+    from labelchain.agents.runs import RunError
+    from labelchain.baselines.learners import UnknownLearnerError
+    from labelchain.envs.datasets import DatasetError, UnknownDatasetError
+
+    code = 1
+    try:
+        yield
+        return
+    except (UnknownDatasetError, UnknownLearnerError, UsageError) as error:
+        message, code = str(error), 2
+    except (DatasetError, RunError) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    except KeyboardInterrupt:
+        message, code = "stopped; the same command goes on from here", 130
+    errors.print(f"error: {message}", markup=False, highlight=False)
+    raise typer.Exit(code)

@@ -1,0 +1,148 @@
+"""Read LIBSVM's multi-label text, rows such as ``1,3 2:0.5 7:1`` without a header, through scikit-learn."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.datasets import load_svmlight_files
+
+from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.dataset import MultilabelDataset
+from labelchain.envs.datasets.parts import MAX_COLUMNS, joined, name_of, open_text
+
+_MAX_FLOAT = float(np.finfo(np.float32).max)
+_LARGEST_LABEL = 2**53
+_LOOK = re.compile(r"\s*([-+.\d]+(,[-+.\d]+)*\s+)?\d+:\S", re.ASCII)
+
+
+def read_libsvm(
+    path: Path, test: Path, *, zero_based: bool | None = None, name: str | None = None
+) -> MultilabelDataset:
+    """Read a data set from a training and a test file.
+
+    The labels are the whole numbers that occur in either file, in ascending order, and are named by them. A
+    row without labels begins with its first feature. Blank lines, what follows ``#`` and a query number
+    (``qid:3``) are skipped.
+
+    Args:
+        path: The training file.
+        test: The test file.
+        zero_based: Whether features are numbered from 0. ``None`` is scikit-learn's ``zero_based="auto"``:
+            from 0 if one of the files names a feature 0, from 1 otherwise. The feature of the highest number
+            in either file is the last one.
+        name: The data set's name; by default from the training file's.
+
+    Raises:
+        DatasetError: If a file is missing or damaged; the message names the file, the line and the reason.
+    """
+    paths = [Path(path), Path(test)]
+    for file in paths:
+        open_text(file).close()
+    try:
+        loaded = load_svmlight_files(
+            [str(file) for file in paths],
+            multilabel=True,
+            dtype=np.float64,
+            zero_based="auto" if zero_based is None else zero_based,
+        )
+    except (OSError, ValueError, OverflowError) as error:
+        raise _explained(paths, zero_based, str(error)) from error
+    features, sets = loaded[::2], loaded[1::2]
+    values = np.array([label for part in sets for row in part for label in row], dtype=np.float64)
+    if (
+        any(np.abs(part.data).max(initial=0.0) > _MAX_FLOAT or np.isnan(part.data).any() for part in features)
+        or features[0].shape[1] > MAX_COLUMNS
+        or not (np.abs(values) <= _LARGEST_LABEL).all()
+        or (values != np.floor(values)).any()
+    ):
+        raise _explained(paths, zero_based, "a number is out of range")
+    names = np.unique(values)
+    for file, part, rows in zip(paths, features, sets, strict=True):
+        if part.shape[0] == 0:
+            raise DatasetError(f"{file}: no rows; expected lines such as '1,3 2:0.5 7:1'")
+        if not any(rows):
+            raise DatasetError(f"{file}: no row has a label; expected lines such as '1,3 2:0.5 7:1'")
+    return joined(
+        name_of(paths[0]) if name is None else name,
+        paths[0],
+        [(_csr(part), _indicators(rows, names)) for part, rows in zip(features, sets, strict=True)],
+        label_names=[str(int(label)) for label in names],
+    )
+
+
+def is_libsvm(line: str) -> bool:
+    """Whether a line looks like a row of this format, right or wrong."""
+    return _LOOK.match(line) is not None
+
+
+def _csr(part: Any) -> sparse.csr_array:
+    matrix = sparse.csr_array(part)
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _indicators(rows: Sequence[Sequence[float]], names: NDArray[np.float64]) -> sparse.csr_array:
+    """``(num_rows, num_labels)``; a label that a row names twice counts once."""
+    sets = [np.unique(np.searchsorted(names, row)) for row in rows]
+    ends = np.cumsum([0, *(len(row) for row in sets)])
+    columns = np.concatenate([np.zeros(0, np.int64), *sets])
+    return sparse.csr_array((np.ones(columns.size, np.int8), columns, ends), shape=(len(rows), names.size))
+
+
+def _explained(paths: Sequence[Path], zero_based: bool | None, reason: str) -> DatasetError:
+    """The error with the first line, of any file, that is wrong."""
+    for path in paths:
+        with open_text(path) as file:
+            for number, line in enumerate(file, start=1):
+                text = line.split("#", 1)[0]
+                if text.strip() and (fault := _fault(text, zero_based)) is not None:
+                    return DatasetError(f"{path}, line {number}: {fault}")
+    return DatasetError(f"{paths[0]}, {paths[1]}: not LIBSVM's multi-label text: {reason}")
+
+
+def _fault(line: str, zero_based: bool | None) -> str | None:
+    """What is wrong with a row that is not blank."""
+    fields = line.split()
+    labels = [] if ":" in fields[0] else fields.pop(0).split(",")
+    for label in labels:
+        number = _number(label)
+        if number is None or not math.isfinite(number) or not number.is_integer():
+            return f"expected labels such as 1,3, whole numbers, got {label[:30]!r}"
+        if abs(number) > _LARGEST_LABEL:
+            return f"label {label[:30]} is too large a number"
+    if fields and fields[0].startswith("qid:"):
+        fields.pop(0)
+    previous = -1
+    for field in fields:
+        index, colon, value = field.partition(":")
+        if not colon or not (index.isascii() and index.isdigit()):
+            return f"expected 'feature:number', got {field[:40]!r}"
+        column = int(index[:19])
+        if column > MAX_COLUMNS:
+            return f"feature {index[:20]} is out of range: at most {MAX_COLUMNS:,} are expected"
+        if column == 0 and zero_based is False:
+            return "feature 0, but features were said to be numbered from 1"
+        if column <= previous:
+            return f"features must ascend without repetition, but {column} follows {previous}"
+        if (number := _number(value)) is None:
+            return f"feature {column} has the value {value[:30]!r}; expected a number"
+        if not math.isfinite(number):
+            return f"feature {column} is {value[:30]}; expected a finite number: impute or drop such rows"
+        if abs(number) > _MAX_FLOAT:
+            return f"feature {column} has the value {value[:30]}, too large for float32; rescale it"
+        previous = column
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None

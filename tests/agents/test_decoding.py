@@ -1,0 +1,146 @@
+"""Decoding against a slow reference, one row at a time; sampling against known frequencies."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily, sample_chains
+
+
+class TableModel:
+    """Distributions from a hidden table: the logits depend on the input and on the set of labels out."""
+
+    state_parts = 2
+
+    def __init__(self, num_labels, seed=0):
+        self.num_labels = num_labels
+        rng = np.random.default_rng(seed)
+        self.bias = torch.from_numpy(rng.normal(size=num_labels + 1) * 1.5)
+        self.pull = torch.from_numpy(rng.normal(size=(num_labels, num_labels + 1)) * 1.5)
+
+    def start(self, features):
+        return features.double(), torch.zeros(len(features), self.num_labels, dtype=torch.float64)
+
+    def advance(self, state, labels):
+        features, out = state
+        return features, out.scatter(1, labels[:, None], 1.0)
+
+    def log_probs(self, state, emitted):
+        features, out = state
+        logits = features + self.bias + out @ self.pull
+        logits = logits.masked_fill(torch.nn.functional.pad(emitted, (0, 1)), -torch.inf)
+        return logits.log_softmax(dim=1)
+
+
+def reference(model, row, max_labels):
+    """Label set in order and ranking of one input, by the definitions."""
+
+    def greedy(limit, stop_from):
+        out = []
+        while len(out) < limit:
+            state = model.start(row[None])
+            for label in out:
+                state = model.advance(state, torch.tensor([label]))
+            emitted = torch.zeros(1, model.num_labels, dtype=torch.bool)
+            emitted[0, out] = True
+            scores = model.log_probs(state, emitted)[0].clone()
+            if len(out) < stop_from:
+                scores[-1] = -torch.inf
+            best = int(scores.argmax())
+            if best == model.num_labels:
+                break
+            out.append(best)
+        return out
+
+    limit = min(5, model.num_labels)
+    return greedy(min(max_labels, model.num_labels), 0), greedy(limit, limit)
+
+
+@given(st.integers(1, 8), st.integers(1, 9), st.integers(1, 6), st.integers(0, 2**31))
+@settings(max_examples=60)
+def test_greedy_decoding_is_what_its_definition_says(num_labels, max_labels, num_rows, seed):
+    model = TableModel(num_labels, seed)
+    features = torch.from_numpy(np.random.default_rng(seed).normal(size=(num_rows, num_labels + 1)))
+    predictions = decode_greedily(model, features, max_labels)
+    for row in range(num_rows):
+        chain, ranking = reference(model, features[row], max_labels)
+        assert [label for label in predictions.chains[row].tolist() if label >= 0] == chain
+        assert predictions.ranking[row].tolist() == ranking
+
+
+def test_a_row_decodes_the_same_in_any_batch():
+    model, features = TableModel(7), torch.randn(20, 8)
+    together = decode_greedily(model, features, 6)
+    for row in range(20):
+        alone = decode_greedily(model, features[row : row + 1], 6)
+        assert alone.ranking.tolist() == together.ranking[row : row + 1].tolist()
+        assert [x for x in alone.chains[0] if x >= 0] == [x for x in together.chains[row] if x >= 0]
+
+
+def test_averaging_a_model_with_itself_changes_nothing_and_two_are_a_mean():
+    one, other, features = TableModel(5, 1), TableModel(5, 2), torch.randn(9, 6)
+    alone = decode_greedily(one, features, 4)
+    twice = decode_greedily(AveragedModel([one, one]), features, 4)
+    assert alone.chains.tolist() == twice.chains.tolist()
+    both = AveragedModel([one, other])
+    emitted = torch.zeros(9, 5, dtype=torch.bool)
+    state = both.start(features)
+    expected = (
+        one.log_probs(one.start(features), emitted).exp()
+        + other.log_probs(other.start(features), emitted).exp()
+    ) / 2
+    torch.testing.assert_close(both.log_probs(state, emitted).exp(), expected)
+    assert both.state_parts == 4
+    state = both.advance(state, torch.zeros(9, dtype=torch.int64))
+    assert torch.equal(state[1], state[3])
+
+
+@pytest.mark.parametrize("models", [[], [TableModel(3), TableModel(4)]])
+def test_averaging_nothing_or_models_of_different_labels_is_refused(models):
+    with pytest.raises(ValueError, match="one or more models of the same number of labels"):
+        AveragedModel(models)
+
+
+def test_samples_never_repeat_a_label_and_stop_ends_them():
+    model = TableModel(6)
+    actions = sample_chains(model, torch.randn(500, 7), 4, torch.Generator().manual_seed(0))
+    assert actions.shape[1] <= 4
+    for row in actions.tolist():
+        labels = [a for a in row if 0 <= a < 6]
+        assert len(set(labels)) == len(labels)
+        tail = row[len(labels) :]
+        assert tail in ([6] + [-1] * (len(tail) - 1), [])
+
+
+def test_samples_follow_the_distribution():
+    model = TableModel(3, seed=4)
+    features = torch.zeros(20_000, 4)
+    actions = sample_chains(model, features, 3, torch.Generator().manual_seed(1))
+    emitted = torch.zeros(1, 3, dtype=torch.bool)
+    first = model.log_probs(model.start(features[:1]), emitted).exp()[0]
+    frequencies = torch.bincount(actions[:, 0], minlength=4) / len(actions)
+    torch.testing.assert_close(frequencies.double(), first, atol=0.015, rtol=0)
+    after = model.advance(model.start(features[:1]), torch.tensor([1]))
+    emitted[0, 1] = True
+    second = model.log_probs(after, emitted).exp()[0]
+    taken = actions[actions[:, 0] == 1, 1]
+    frequencies = torch.bincount(taken, minlength=4) / len(taken)
+    torch.testing.assert_close(frequencies.double(), second, atol=0.03, rtol=0)
+
+
+def test_the_same_generator_gives_the_same_samples():
+    draws = [
+        sample_chains(TableModel(6), torch.ones(50, 7), 5, torch.Generator().manual_seed(s))
+        for s in (3, 3, 4)
+    ]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_the_predictor_takes_numpy():
+    predictor = ChainPredictor(TableModel(4), max_labels=3)
+    predictions = predictor.predict(np.zeros((2, 5), dtype=np.float32))
+    assert predictions.ranking.shape == (2, 4)
+    assert predictions.ranking.dtype == np.int64

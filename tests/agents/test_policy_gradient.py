@@ -1,0 +1,181 @@
+"""Policy gradients: rewards as the environment pays them, gradients as enumeration gives them."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelchain.agents.chain_pg import rl_objective
+from labelchain.agents.decoding import sample_chains
+from labelchain.agents.expected_reward import ExpectedRewardObjective
+from labelchain.agents.likelihood import Batch, chain_cross_entropy, label_lists, sort_by_keys
+from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.policy_gradient import (
+    PolicyGradientObjective,
+    chain_rewards,
+    discounted_returns,
+    emitted_before,
+)
+from labelchain.agents.settings import Settings
+from labelchain.envs.chains import ChainBatch
+from labelchain.envs.rewards import make_reward
+
+NAMES = ["accuracy", "f1", "ndcg@5", "ndcg@2", "precision@3", "subset", "hamming"]
+
+
+@given(st.integers(1, 7), st.integers(1, 6), st.sampled_from(NAMES), st.integers(0, 2**31))
+def test_rewards_of_chains_are_those_of_the_environment(num_labels, limit, name, seed):
+    rng = np.random.default_rng(seed)
+    limit = min(limit, num_labels)
+    true = rng.random((4, num_labels)) < 0.5
+    actions = np.full((4, limit), -1)
+    for row in actions:
+        length = rng.integers(0, limit + 1)
+        row[:length] = rng.permutation(num_labels)[:length]
+        if length < limit:
+            row[length] = num_labels
+    batch = ChainBatch(4, num_labels, make_reward(name, num_labels), limit)
+    batch.reset(np.arange(4), true)
+    paid = np.zeros(actions.shape)
+    for step in range(limit):
+        running = actions[:, step] >= 0
+        rewards = batch.step(np.where(running, actions[:, step], num_labels)).rewards
+        paid[running, step] = rewards[running]
+    most = max(1, true.sum(axis=1).max())
+    labels = torch.full((4, most), -1)
+    for row in range(4):
+        labels[row, : true[row].sum()] = torch.from_numpy(np.flatnonzero(true[row]))
+    ours = chain_rewards(make_reward(name, num_labels), torch.from_numpy(actions), labels, num_labels)
+    np.testing.assert_allclose(ours.numpy(), paid, atol=1e-6)
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.3, 1.0])
+def test_discounted_returns(discount):
+    rewards = torch.randn(3, 5)
+    expected = torch.zeros_like(rewards)
+    for step in range(4, -1, -1):
+        expected[:, step] = rewards[:, step] + (discount * expected[:, step + 1] if step < 4 else 0)
+    torch.testing.assert_close(discounted_returns(rewards, discount), expected)
+
+
+def test_labels_are_out_from_the_step_after_their_own():
+    out = emitted_before(torch.tensor([[2, 0, -1]]), num_labels=3)
+    assert out.int().tolist() == [[[0, 0, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0], [1, 0, 1, 0]]]
+
+
+@pytest.mark.parametrize("reward", ["accuracy", "ndcg@5", "subset"])
+def test_mean_of_sampled_gradients_is_the_gradient_of_the_expected_return(reward):
+    num_labels = 2
+    torch.manual_seed(0)
+    net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    features, labels = torch.tensor([[0.5, -1.0, 2.0]]), torch.tensor([[1]])
+    paid = make_reward(reward, num_labels)
+    parameters = [p for n, p in net.named_parameters() if not n.startswith("value_head")]
+
+    # Every chain: some labels in some order, then STOP unless all are out.
+    expected_return = torch.zeros(())
+    for length in range(num_labels + 1):
+        for chain in itertools.permutations(range(num_labels), length):
+            actions = [*chain, num_labels][:num_labels]
+            logits, _ = net(features, torch.tensor([chain], dtype=torch.int64).reshape(1, -1))
+            out = emitted_before(torch.tensor([chain], dtype=torch.int64).reshape(1, -1), num_labels)
+            log_policy = logits.masked_fill(out, -torch.inf).log_softmax(dim=-1)[0]
+            log_chain = sum(log_policy[step, action] for step, action in enumerate(actions))
+            value = chain_rewards(paid, torch.tensor([actions]), labels, num_labels).sum()
+            expected_return = expected_return + log_chain.exp() * value
+    exact = torch.autograd.grad(expected_return, parameters, allow_unused=True)
+
+    objective = PolicyGradientObjective(paid, max_labels=2, discount=1.0, entropy=0.0)
+    many = 40_000
+    batch = Batch(features.expand(many, -1), labels.expand(many, -1))
+    loss, _ = objective.loss(net, batch, torch.Generator().manual_seed(0))
+    sampled = torch.autograd.grad(loss, parameters, allow_unused=True)
+    scale = max(g.abs().max() for g in exact if g is not None)
+    for truth, estimate in zip(exact, sampled, strict=True):
+        if truth is not None:
+            torch.testing.assert_close(-estimate, truth, atol=float(0.03 * scale), rtol=0)
+
+
+def test_gradients_are_finite_with_masked_labels_and_entropy():
+    torch.manual_seed(0)
+    net = build_network(3, 4, NetworkConfig(width=4, dropout=0.5), "none")
+    objective = PolicyGradientObjective(make_reward("f1", 4), max_labels=4, discount=0.5, entropy=0.1)
+    batch = Batch(torch.randn(16, 3), torch.tensor([[0, 1]] * 15 + [[-1, -1]]))
+    loss, logs = objective.loss(net, batch, torch.Generator().manual_seed(0))
+    loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+    assert set(logs) == {"policy_loss", "value_loss", "entropy", "return"}
+    assert net.training
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_cross_entropy_of_chains(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 4, 3)
+    rows = np.stack([rng.permutation(5)[:3] for _ in range(3)])
+    rows[np.arange(3) >= lengths[:, None]] = -1
+    logits = torch.from_numpy(rng.normal(size=(3, 4, 6)))
+    expected = 0.0
+    for row in range(3):
+        for step, target in enumerate([*rows[row, : lengths[row]].tolist(), 5]):
+            expected -= float(logits[row, step].log_softmax(dim=0)[target])
+    assert chain_cross_entropy(logits, torch.from_numpy(rows)).item() == pytest.approx(expected / 3)
+
+
+def test_label_lists_and_their_order(dataset):
+    rows = torch.from_numpy(dataset.rows("train")[:10])
+    lists = label_lists(dataset, rows)
+    for row, labels in zip(rows.tolist(), lists.tolist(), strict=True):
+        assert [x for x in labels if x >= 0] == dataset.labels[[row]].indices.tolist()
+    keys = torch.tensor([[3.0, 1.0, 2.0]])
+    assert sort_by_keys(torch.tensor([[4, 7, -1]]), keys).tolist() == [[7, 4, -1]]
+
+
+@pytest.mark.parametrize("reward", ["f1", "accuracy", "ndcg@5", "ndcg@3", "subset", "hamming"])
+def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
+    num_labels, limit = 6, 6
+    torch.manual_seed(1)
+    net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, -1], [2, -1, -1], [0, 3, 5]] * 3))
+    paid = make_reward(reward, num_labels)
+    objective = ExpectedRewardObjective(paid, limit)
+    actions = sample_chains(
+        net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
+    )
+    expected = objective.expected_rewards(net, batch, actions).detach().numpy()
+
+    true = np.zeros((9, num_labels), dtype=bool)
+    for row, labels in enumerate(batch.labels.tolist()):
+        true[row, [label for label in labels if label >= 0]] = True
+    # No limit in sight: the estimator looks at the next label, not at an end that the limit would bring.
+    episodes = ChainBatch(9, num_labels, paid, max_steps=99)
+    episodes.reset(np.arange(9), true)
+    state = net.start(batch.features)
+    for step in range(actions.shape[1]):
+        running = (actions[:, step] >= 0).numpy()
+        log_probs = net.log_probs(state, torch.from_numpy(episodes.emitted.copy())).detach()
+        if step < objective.min_labels:
+            log_probs[:, num_labels] = -torch.inf
+        rewards = episodes.action_rewards()
+        if paid.score is not None and not paid.at_end:  # the last label also ends the episode
+            last = episodes.emitted.sum(axis=1) == num_labels - 1
+            rewards[last, :-1] -= paid.final(*(np.zeros(1, dtype=int),) * 2, true[last].sum(axis=1))[:, None]
+        policy = log_probs.softmax(dim=1).numpy()
+        mean = np.nansum(np.where(policy > 0, policy * rewards, 0.0), axis=1)
+        if not paid.at_end or step < num_labels - 1:
+            np.testing.assert_allclose(expected[running, step], mean[running], atol=1e-5)
+        taken = np.where(running, actions[:, step].numpy(), num_labels)
+        episodes.step(taken)
+        state = net.advance(state, torch.from_numpy(np.minimum(taken, num_labels - 1)))
+    assert (expected[(actions < 0).numpy()] == 0).all()
+
+
+def test_the_settings_name_the_estimator(dataset):
+    assert isinstance(rl_objective(Settings(), dataset), ExpectedRewardObjective)
+    assert isinstance(rl_objective(Settings(estimator="sampled"), dataset), PolicyGradientObjective)
+    with pytest.raises(ValueError, match="estimator must be 'all-actions' or 'sampled', got 'both'"):
+        Settings(estimator="both")

@@ -1,0 +1,198 @@
+"""Training: bit-equal for a seed, resumable at any epoch, selected on validation, safe to load."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from labelchain.agents.chain_pg import train_chain_pg
+from labelchain.agents.checkpoints import load_chain_model, load_tensors
+from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
+from labelchain.agents.runs import Run, RunError, RunLogger
+from labelchain.agents.training import Phase, train
+from labelchain.envs import evaluate
+from labelchain.envs.files import written_beside
+
+
+def silent(share, note):
+    """A progress callback that shows nothing."""
+
+
+def likelihood(run, dataset, progress=silent):
+    objective = LikelihoodObjective(RandomOrder())
+    return train(run, dataset, [Phase("random", objective, run.settings.epochs, 1e-2)], progress)
+
+
+def tensors(run):
+    """Every tensor of a run's model, by its place."""
+    content = load_tensors(run.directory / "model.pt")
+    return {
+        f"{family}/{number}/{name}": tensor
+        for family in ("ranking", "label_set")
+        for number, record in enumerate(content[family])
+        for name, tensor in record["state"].items()
+    }
+
+
+def assert_bit_equal(one, other):
+    first, second = tensors(one), tensors(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_same_seed_gives_bit_equal_models_and_another_does_not(make_run, dataset):
+    runs = [make_run("chain-pg", seed=seed) for seed in (0, 0, 1)]
+    for run in runs:
+        torch.rand(3)  # what else the process draws does not matter
+        train_chain_pg(run, dataset, silent)
+    assert_bit_equal(runs[0], runs[1])
+    with pytest.raises(AssertionError):
+        assert_bit_equal(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_stopped_run_goes_on_bit_equal(make_run, dataset, after):
+    undisturbed, stopped = make_run("chain-pg"), make_run("chain-pg")
+    train_chain_pg(undisturbed, dataset, silent)
+    calls = []
+
+    def interrupt(share, note):
+        calls.append(share)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_chain_pg(stopped, dataset, interrupt)
+    assert (stopped.directory / "last.pt").exists()
+    assert not (stopped.directory / "model.pt").exists()
+    train_chain_pg(stopped, dataset, silent)
+    assert_bit_equal(undisturbed, stopped)
+    assert not (stopped.directory / "last.pt").exists()
+    events = EventAccumulator(str(stopped.directory))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("eval/P@1")]
+    assert steps == [len(dataset.rows("train")) * epoch for epoch in range(1, 5)]
+
+
+def test_models_are_selected_on_validation(make_run, dataset):
+    run = make_run("always-random", epochs=6)
+    likelihood(run, dataset)
+    events = EventAccumulator(str(run.directory))
+    events.Reload()
+    metrics = evaluate(load_chain_model(run.directory / "model.pt"), dataset, "validation").metrics
+    for metric in ("nDCG@5", "f1_example"):
+        best = max(event.value for event in events.Scalars(f"eval/{metric}"))
+        assert metrics[metric] == pytest.approx(best, rel=1e-5)
+
+
+def test_a_finished_model_is_not_trained_again(make_run, dataset):
+    run = make_run("always-random")
+    seen = likelihood(run, dataset)
+    before = (run.directory / "model.pt").read_bytes()
+
+    def fail(share, note):
+        raise AssertionError("trained again")
+
+    assert likelihood(run, dataset, fail) == seen == 4 * len(dataset.rows("train"))
+    assert (run.directory / "model.pt").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(make_run, dataset):
+    class Broken:
+        def loss(self, *_):
+            return torch.tensor(float("nan"), requires_grad=True), {}
+
+    with pytest.raises(RunError, match=r"loss of always-random became nan in epoch 1, batch 1 \(rows \["):
+        train(make_run("always-random"), dataset, [Phase("broken", Broken(), 1, 1e-3)], silent)
+
+
+class Payload:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "text", "payload", "format"])
+def test_damaged_checkpoints_are_refused_and_never_run(make_run, dataset, tmp_path, damage):
+    run = make_run("always-random", epochs=1)
+    likelihood(run, dataset)
+    path, trap = run.directory / "model.pt", tmp_path / "trap"
+    content = path.read_bytes()
+    if damage == "payload":
+        torch.save({"format": 1, "ranking": Payload(trap)}, path)
+    elif damage == "format":
+        torch.save({"format": 99}, path)
+    else:
+        path.write_bytes({"empty": b"", "truncated": content[: len(content) // 2], "text": b"hello"}[damage])
+    with pytest.raises(RunError, match=r"model\.pt is not a labelchain checkpoint.*train again"):
+        load_chain_model(path)
+    assert not trap.exists()
+    path.write_bytes(pickle.dumps(Payload(trap)))
+    with pytest.raises(RunError):
+        load_chain_model(path)
+    assert not trap.exists()
+
+
+def test_a_missing_checkpoint_says_so(tmp_path):
+    with pytest.raises(RunError, match=r"model\.pt does not exist"):
+        load_chain_model(tmp_path / "model.pt")
+
+
+def test_another_training_state_is_refused(make_run, dataset):
+    run, other = make_run("always-random"), make_run("always-random", width=9)
+
+    def interrupt(share, note):
+        raise KeyboardInterrupt
+
+    for each in (run, other):
+        with pytest.raises(KeyboardInterrupt):
+            likelihood(each, dataset, interrupt)
+    (run.directory / "last.pt").write_bytes((other.directory / "last.pt").read_bytes())
+    with pytest.raises(RunError, match=r"last\.pt does not belong to this run"):
+        likelihood(run, dataset)
+
+
+def test_configuration_is_complete_and_guards_its_folder(make_run):
+    run = make_run("always-random", name="run", dropout=0.25)
+    run.create()
+    assert Run.open(run.directory).settings == run.settings
+    config = json.loads((run.directory / "config.json").read_text())
+    assert {"torch", "gymnasium", "labelchain", "python"} <= set(config["versions"])
+    assert config["seed"] == 0
+    run.create()  # the same again is fine
+    with pytest.raises(RunError, match="holds a run with another settings"):
+        make_run("always-random", name="run").create()
+    with pytest.raises(RunError, match="holds a run with another learner: 'always-random', not 'freq2rare'"):
+        make_run("freq2rare", name="run", dropout=0.25).create()
+
+
+def test_hyperparameters_and_final_metrics_are_in_the_event_file(make_run):
+    run = make_run("always-random")
+    with RunLogger(run) as logger:
+        logger.final({"P@1": 50.0}, 7)
+    events = EventAccumulator(str(run.directory))
+    events.Reload()
+    assert events.Scalars("test/P@1")[0].step == 7
+    assert "config/text_summary" in events.Tags()["tensors"]
+    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= set(events.summary_metadata)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "file.json"
+    path.write_text("old")
+
+    def fail():
+        with written_beside(path) as temporary:
+            temporary.write_text("ne")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

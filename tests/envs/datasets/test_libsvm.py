@@ -1,0 +1,86 @@
+"""LIBSVM's multi-label text: what is read, and what each wrong file is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelchain.envs.datasets import DatasetError, read_libsvm
+
+TRAIN = "# a comment\n3,1 1:0.5 4:2 # another\n2:1 3:1\n\n1 1:0\n"
+TEST = "7 2:1.5\n1 1:1\n"
+
+
+def write(folder: Path, train: str = TRAIN, test: str = TEST) -> tuple[Path, Path]:
+    (folder / "toy_train.svm").write_text(train)
+    (folder / "toy_test.svm").write_text(test)
+    return folder / "toy_train.svm", folder / "toy_test.svm"
+
+
+def test_two_files(tmp_path: Path) -> None:
+    data = read_libsvm(*write(tmp_path))
+    assert data.name == "toy"
+    assert data.label_names == ("1", "3", "7")  # the numbers that occur in either file
+    assert data.labels.toarray().tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
+    rows = [[0.5, 0, 0, 2], [0, 1, 1, 0], [0, 0, 0, 0], [0, 1.5, 0, 0], [1, 0, 0, 0]]
+    np.testing.assert_array_equal(data.dense_features(np.arange(5)), np.array(rows))
+    assert data.is_sparse
+    assert data.rows("test").tolist() == [3, 4]
+
+
+def test_features_are_numbered_from_zero_if_one_file_names_a_feature_0(tmp_path: Path) -> None:
+    paths = write(tmp_path)
+    assert read_libsvm(*paths).num_features == 4
+    assert read_libsvm(*paths, zero_based=True).num_features == 5
+    assert read_libsvm(*write(tmp_path, test="7 0:1.5\n")).num_features == 5
+    with pytest.raises(DatasetError, match=r"toy_test\.svm, line 1: feature 0, but features were said"):
+        read_libsvm(*write(tmp_path, test="7 0:1.5\n"), zero_based=False)
+
+
+def test_labels_that_a_row_repeats_count_once(tmp_path: Path) -> None:
+    data = read_libsvm(*write(tmp_path, "1,1 1:1\n-2 1:1\n"))
+    assert data.label_names == ("-2", "1", "7")
+    assert data.labels.toarray()[:2].tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+WRONG = [
+    ("a 1:1\n", "line 1: expected labels such as 1,3, whole numbers, got 'a'"),
+    ("1, 1:1\n", "line 1: expected labels such as 1,3, whole numbers, got ''"),
+    ("0.5 1:1\n", "line 1: expected labels such as 1,3, whole numbers, got '0.5'"),
+    ("nan 1:1\n", "line 1: expected labels such as 1,3, whole numbers, got 'nan'"),
+    ("inf 1:1\n", "line 1: expected labels such as 1,3, whole numbers, got 'inf'"),
+    ("1e300 1:1\n", "line 1: label 1e300 is too large a number"),
+    ("1 1:1\n1 x:1\n", "line 2: expected 'feature:number', got 'x:1'"),
+    ("# c\n1 1\n", "line 2: expected 'feature:number', got '1'"),
+    ("1 -1:1\n", "line 1: expected 'feature:number', got '-1:1'"),
+    ("1 2:1 1:1\n", "line 1: features must ascend without repetition, but 1 follows 2"),
+    ("1 2:1 2:1\n", "line 1: features must ascend without repetition, but 2 follows 2"),
+    ("1 99999999999:1\n", "line 1: feature 99999999999 is out of range: at most 10,000,000"),
+    ("1 99999999999999999999999999:1\n", "line 1: feature 99999999999999999999 is out of range"),
+    ("1 1:x\n", "line 1: feature 1 has the value 'x'; expected a number"),
+    ("1 1:\n", "line 1: feature 1 has the value ''; expected a number"),
+    ("1 1:nan\n", "line 1: feature 1 is nan; expected a finite number"),
+    ("1 1:-inf\n", "line 1: feature 1 is -inf; expected a finite number"),
+    ("1 1:1e39\n", "line 1: feature 1 has the value 1e39, too large for float32"),
+    ("1 qid:3 1:x\n", "line 1: feature 1 has the value 'x'"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_wrong_files(tmp_path: Path, part: str, text: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=re.escape(f"toy_{part}.svm, {message}")):
+        read_libsvm(*write(tmp_path, **{part: text}))
+
+
+def test_empty_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"toy_test\.svm: no rows; expected lines such as"):
+        read_libsvm(*write(tmp_path, test="# nothing\n"))
+    with pytest.raises(DatasetError, match=r"toy_train\.svm: no row has a label"):
+        read_libsvm(*write(tmp_path, train="1:1\n"))
+    path, _ = write(tmp_path)
+    with pytest.raises(DatasetError, match="none: cannot read the file: No such file"):
+        read_libsvm(path, tmp_path / "none")
