@@ -159,6 +159,28 @@ def compare(
         console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
 
 
+@app.command()
+def play(
+    env_id: Annotated[str, typer.Argument(metavar="ENV_ID", help="Such as labelchain/DigitScenes-v0.")],
+    policy: Annotated[
+        str, typer.Option(metavar="random|RUN_DIR", help="Random actions, or the folder of a finished run.")
+    ] = "random",
+    index: Annotated[int | None, typer.Option(help="Row of the split. [dim]Drawn by default.[/dim]")] = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    dataset: Annotated[str | None, typer.Option(help="The data, for labelchain/Chain-v0.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the draw and random actions.")] = 0,
+    gif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a GIF instead.")] = None,
+) -> None:
+    """Show one episode step by step: the input, the chain so far, the true labels."""
+    with reported_errors():
+        from labelchain.cli.play import make_env, play_episode
+
+        chosen = {} if dataset is None else {"dataset": dataset}
+        mode = "ansi" if gif is None else "rgb_array"
+        env = make_env(env_id, split=split, render_mode=mode, **chosen)
+        play_episode(console, env, policy, index, seed, gif)
+
+
 def _prepare(
     dataset: str, test: Path | None, epochs: int | None, changes: list[str] | None
 ) -> tuple[MultilabelDataset, str, Settings]:
@@ -169,7 +191,7 @@ def _prepare(
     from labelchain.cli.data import load
     from labelchain.envs.datasets import source_name
 
-    # Networks this small gain nothing from a second thread, and one gives the same sums on every machine size.
+    # One thread: the same sums whatever the number of cores, and networks this small lose nothing.
     torch.set_num_threads(1)
     data = load(dataset, test)
     name = source_name(dataset, test)

@@ -12,7 +12,7 @@ from rich.console import Console
 from labelchain.agents.runs import Run
 from labelchain.baselines.learners import learner_named
 from labelchain.cli.errors import UsageError
-from labelchain.envs import LabelChainEnv
+from labelchain.envs import ENV_IDS, LabelChainEnv
 from labelchain.envs.files import written_beside
 
 FRAME_MILLISECONDS = 900
@@ -22,15 +22,12 @@ def make_env(env_id: str, **kwargs: Any) -> LabelChainEnv:
     """An environment of this suite by id.
 
     Raises:
-        UsageError: If there is no such id, or it is none of ours.
+        UsageError: If it is none of ours.
     """
-    try:
-        env = gym.make(env_id, **kwargs).unwrapped
-    except gym.error.Error as error:
-        ours = ", ".join(sorted(name for name in gym.registry if name.startswith("labelchain/")))
-        raise UsageError(f"{error}; known environments: {ours}") from error
-    if not isinstance(env, LabelChainEnv):
-        raise UsageError(f"{env_id} is not an environment of labelchain")
+    if env_id not in ENV_IDS:
+        raise UsageError(f"unknown environment {env_id!r}; known are {', '.join(ENV_IDS)}")
+    env = gym.make(env_id, **kwargs).unwrapped
+    assert isinstance(env, LabelChainEnv)
     return env
 
 

@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import tomllib
 from pathlib import Path
@@ -92,3 +93,11 @@ def test_the_examples_of_the_readme_run():
     result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_the_page_of_environments_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_environments", ROOT / "docs" / "make_environments.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+    assert written == module.page(), "run python docs/make_environments.py"

@@ -24,7 +24,7 @@ from labelchain.agents.policy_gradient import (
     discounted_returns,
     emitted_before,
 )
-from labelchain.envs import LabelChainEnv
+from labelchain.envs import LabelChainEnv, MultilabelDataset
 from labelchain.envs.rewards import make_reward
 
 REWARDS = ["accuracy", "f1", "ndcg@1", "ndcg@5", "precision@3", "subset", "hamming"]
@@ -32,8 +32,12 @@ REWARDS = ["accuracy", "f1", "ndcg@1", "ndcg@5", "precision@3", "subset", "hammi
 
 @given(st.sampled_from(REWARDS), st.integers(1, 7), st.integers(0, 2**31))
 @settings(max_examples=40)
-def test_sampled_chains_are_paid_as_the_environment_pays_them(make_dataset, reward, limit, seed):
-    data = make_dataset(num_rows=15, num_labels=4, seed=seed % 5)
+def test_sampled_chains_are_paid_as_the_environment_pays_them(reward, limit, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.random((15, 4)) < rng.random()
+    data = MultilabelDataset.from_arrays(
+        "random", rng.normal(size=(15, 3)), labels.astype(int), train_rows=range(10), test_rows=range(10, 15)
+    )
     torch.manual_seed(seed)
     net = build_network(data.num_features, 4, NetworkConfig(width=4), "none").eval()
     rows = torch.from_numpy(data.rows("train"))

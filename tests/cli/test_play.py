@@ -1,0 +1,58 @@
+"""``labelchain play``: an episode in the terminal or as a GIF."""
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from labelchain.cli.app import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "120"})
+
+
+def test_an_episode_is_shown_step_by_step():
+    result = run("play", "labelchain/DigitScenes-v0", "--index", 3)
+    assert result.exit_code == 0, result.output
+    assert "input 3 of test, step 0" in result.output
+    assert "chain   (nothing yet)" in result.output
+    assert "true    6 7 8" in result.output
+    assert "subset_accuracy" in result.output
+    assert run("play", "labelchain/DigitScenes-v0", "--index", 3).output == result.output
+
+
+def test_a_trained_run_plays(tmp_path):
+    out = tmp_path / "run"
+    trained = run("train", "popularity", "digit-scenes", "--out", out)
+    assert trained.exit_code == 0, trained.output
+    result = run("play", "labelchain/DigitScenes-v0", "--policy", out, "--index", 0)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("step ") == 5  # three labels and STOP
+
+
+def test_a_gif_has_a_frame_per_step(tmp_path):
+    path = tmp_path / "episode.gif"
+    result = run("play", "labelchain/DigitScenes-v0", "--gif", path)
+    assert result.exit_code == 0, result.output
+    with Image.open(path) as image:
+        assert f"({image.n_frames} frames)" in result.output.replace("\n", " ")
+        assert image.size == (640, 320)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["play", "labelchain/Digits-v0"], 2, "labelchain/DigitScenes-v0"),
+        (["play", "CartPole-v1"], 2, "unknown environment 'CartPole-v1'"),
+        (["play", "labelchain/DigitScenes-v0", "--index", "9999"], 2, "integer in 0..1999"),
+        (["play", "labelchain/DigitScenes-v0", "--policy", "nowhere"], 1, "config.json does not exist"),
+        (["play", "labelchain/DigitScenes-v0", "--split", "tst"], 1, "unknown split 'tst'"),
+        (["play", "labelchain/Chain-v0", "--dataset", "digts"], 2, "unknown data set 'digts'"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, code, message):
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
