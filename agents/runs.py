@@ -82,17 +82,20 @@ class Run:
         path = self.directory / "config.json"
         if path.exists():
             begun = Run.open(self.directory)
-            for name in ("learner", "dataset", "seed", "settings"):
-                there, asked = getattr(begun, name), getattr(self, name)
-                if there != asked:
-                    if name == "settings":
-                        there, asked = _differing(there, asked), _differing(asked, there)
-                    raise RunError(
-                        f"{self.directory} holds a run with another {name}: {there!r}, "
-                        f"not {asked!r}; choose another folder or remove it"
-                    )
+            for name in ("learner", "dataset", "seed"):
+                self._refuse_another(name, getattr(begun, name), getattr(self, name))
+            ours, theirs = asdict(self.settings), asdict(begun.settings)
+            for name, value in ours.items():
+                self._refuse_another(name, theirs[name], value)
             return
         write_json(path, self.config())
+
+    def _refuse_another(self, name: str, there: object, asked: object) -> None:
+        if there != asked:
+            raise RunError(
+                f"{self.directory} holds a run with another {name}: {there!r}, not {asked!r}; "
+                "choose another folder or remove it"
+            )
 
     def config(self) -> dict[str, Any]:
         """The full configuration."""
@@ -169,12 +172,6 @@ class RunLogger:
         for part in parts:
             self._writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self._writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
-
-
-def _differing(settings: Settings, others: Settings) -> dict[str, Any]:
-    """The settings that others have otherwise."""
-    theirs = asdict(others)
-    return {name: value for name, value in asdict(settings).items() if value != theirs[name]}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -15,9 +15,9 @@ HEAD = """# Environments
 Written by `python docs/make_environments.py`; do not edit.
 
 `labelchain/Chain-v0` takes any data set: `gym.make("labelchain/Chain-v0", dataset=name_or_path)`. "Files"
-says where the data come from: built in; fetched by `labelchain datasets get NAME`; or brought by you and added
-with `labelchain datasets add NAME FILES...`. Rows are those of the published split; a tenth of the training
-rows is held out for validation.
+says where the data come from: built in; fetched by `labelchain datasets get NAME`; or brought by you and
+added with `labelchain datasets add NAME FILES...`. Rows are those of the published split; a
+tenth of the training rows is held out for validation.
 
 | id | data set | train | test | features | labels | labels per row | files |
 |---|---|---|---|---|---|---|---|

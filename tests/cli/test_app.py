@@ -84,7 +84,7 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert run(*arguments, "--set", "width=8").exit_code == 0
     assert (out / "results.json").read_text() == before
     assert_error(
-        run(*arguments, "--set", "width=9"), 1, "holds a run with another settings", "another folder"
+        run(*arguments, "--set", "width=9"), 1, "holds a run with another width: 8, not 9", "another folder"
     )
 
 

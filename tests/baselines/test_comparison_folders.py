@@ -1,0 +1,213 @@
+"""The comparison on disk: what it trains, what it keeps, what its results hold; and that runs repeat."""
+
+import json
+import statistics
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from labelchain.agents.runs import Run, RunError
+from labelchain.agents.settings import Settings
+from labelchain.baselines import learners as learners_module
+from labelchain.baselines.comparison import COMPARED, compare, summarise
+from labelchain.baselines.learners import LEARNERS, UnknownLearnerError, fit, learner_named
+from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
+
+METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
+TINY = Settings(width=8, epochs=1, batch_size=16)
+
+
+def silent(share, note):
+    """A progress callback that shows nothing."""
+
+
+@pytest.fixture
+def comparison(tmp_path, dataset):
+    """Compares into one folder; remembers which cells reported that they were at work."""
+
+    class Comparison:
+        folder = tmp_path / "comparison"
+        worked = None
+
+        def __call__(self, *names, seeds=2, settings=TINY):
+            self.worked = []
+
+            def progress(learner, seed):
+                return lambda _share, _note: self.worked.append((learner, seed))
+
+            return compare(dataset, "random", names, seeds, settings, self.folder, progress)
+
+    return Comparison()
+
+
+def metrics(value, **others):
+    return {name: float(value) for name in METRICS} | others
+
+
+def test_results_hold_every_value_and_its_mean(comparison):
+    results = comparison("popularity", "freq2rare", "composite")
+    assert json.loads((comparison.folder / "results.json").read_text()) == results
+    assert {"dataset", "decoding", "learners", "gain_over_best_order"} <= set(results)
+    assert (results["dataset"], results["decoding"], results["seeds"]) == ("random", "chain", 2)
+    assert results["settings"]["width"] == 8
+    assert list(results["learners"]) == list(results["seconds"]) == ["popularity", "freq2rare", "composite"]
+    for learner, entry in results["learners"].items():
+        assert set(entry) == set(METRICS)
+        for metric, figures in entry.items():
+            runs = [Run.open(comparison.folder / learner / f"seed-{seed}").result for seed in range(2)]
+            assert figures["values"] == [run[metric] for run in runs]
+            assert figures["mean"] == pytest.approx(statistics.fmean(figures["values"]))
+    for metric, gain in results["gain_over_best_order"].items():
+        assert set(gain) == {"best_order", "composite", "best", "relative"}
+        assert gain["best_order"] == "freq2rare"
+        assert gain["best"] == results["learners"]["freq2rare"][metric]["mean"]
+
+
+def test_what_is_finished_is_kept_and_what_is_new_is_trained(comparison):
+    first = comparison("freq2rare", "target-reordering", seeds=1)
+    assert {cell for cell in comparison.worked} == {("freq2rare", 0), ("target-reordering", 0)}
+    again = comparison("freq2rare", "target-reordering", seeds=1)
+    assert comparison.worked == []
+    assert again == first
+    wider = comparison("freq2rare", "target-reordering", "chain-pg", "composite", seeds=1)
+    assert {cell for cell in comparison.worked} == {("chain-pg", 0)}  # the composite has its parts
+    assert {name: wider["learners"][name] for name in first["learners"]} == first["learners"]
+    deeper = comparison("freq2rare", seeds=2)
+    assert {cell for cell in comparison.worked} == {("freq2rare", 1)}
+    assert (
+        deeper["learners"]["freq2rare"]["P@1"]["values"][0] == first["learners"]["freq2rare"]["P@1"]["mean"]
+    )
+
+
+def test_a_composite_alone_leaves_its_parts_where_the_comparison_looks_for_them(comparison):
+    alone = comparison("composite", seeds=1)
+    assert sorted(path.name for path in comparison.folder.iterdir()) == [
+        "chain-pg",
+        "composite",
+        "results.json",
+        "target-reordering",
+    ]
+    assert alone["gain_over_best_order"] == {}
+    comparison("chain-pg", "target-reordering", "composite", seeds=1)
+    assert comparison.worked == []
+
+
+def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it_trains(comparison):
+    comparison("popularity", seeds=1)
+    before = (comparison.folder / "results.json").read_bytes()
+    with pytest.raises(RunError, match=r"another settings: \{'width': 8\}, not \{'width': 9\}"):
+        comparison("popularity", seeds=1, settings=TINY.with_changes({"width": 9}))
+    with pytest.raises(UnknownLearnerError, match="unknown learner 'nothing': expected one of"):
+        comparison("freq2rare", "nothing", seeds=1)
+    assert comparison.worked == []
+    assert not (comparison.folder / "freq2rare").exists()
+    assert (comparison.folder / "results.json").read_bytes() == before
+
+
+def test_an_interrupted_comparison_goes_on(comparison, dataset, monkeypatch):
+    names = ("popularity", "rare2freq", "fixed-random")
+
+    def interrupt(learner, seed):
+        def progress(share, note):
+            if learner == "rare2freq":
+                raise KeyboardInterrupt
+
+        return progress
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(dataset, "random", names, 1, TINY, comparison.folder, interrupt)
+    assert not (comparison.folder / "results.json").exists()
+    results = comparison(*names, seeds=1)
+    assert "popularity" not in {learner for learner, _ in comparison.worked}
+    assert list(results["learners"]) == list(names)
+
+
+@pytest.mark.parametrize("learner", ["popularity", "binary-relevance", "fixed-random", "composite"])
+def test_a_run_that_is_stopped_in_its_last_evaluation_logs_no_step_twice(
+    make_run, dataset, monkeypatch, learner
+):
+    run = make_run(learner, epochs=1)
+    for part in LEARNERS[learner].parts:
+        fit(Run(run.directory / "parts" / part, part, run.dataset, run.seed, run.settings), dataset, silent)
+
+    def interrupt(*_args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learners_module, "evaluate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fit(run, dataset, silent)
+    fit(run, dataset, silent)
+    events = EventAccumulator(str(run.directory))
+    events.Reload()
+    for metric in METRICS:
+        for kind in ("eval", "test"):
+            assert len(events.Scalars(f"{kind}/{metric}")) == 1
+        assert events.Scalars(f"test/{metric}")[0].value == pytest.approx(run.result[metric], rel=1e-5)
+    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= set(events.summary_metadata)
+
+
+@pytest.mark.parametrize("learner", [name for name in COMPARED if name != "maskable-ppo"])
+def test_the_same_seed_has_the_same_metrics(make_run, dataset, learner):
+    runs = [make_run(learner, epochs=2) for _ in range(2)]
+    one, other = (fit(run, dataset, silent) for run in runs)
+    assert one == other
+    assert one == runs[0].result
+
+
+def test_another_seed_is_another_run(make_run, make_dataset):
+    data = make_dataset(num_rows=240)
+    for learner in ("always-random", "chain-pg"):
+        one, other = (fit(make_run(learner, seed=seed), data, silent) for seed in (0, 1))
+        assert one != other
+
+
+def test_a_finished_run_is_not_even_loaded(make_run, dataset):
+    run = make_run("always-random", epochs=1)
+    result = fit(run, dataset, silent)
+    (run.directory / "model.pt").unlink()
+    assert fit(run, dataset, silent) == result
+
+
+def test_every_learner_says_what_it_is():
+    for name, learner in LEARNERS.items():
+        assert learner_named(name) is learner
+        assert learner.summary
+        assert (learner.train is None) == bool(learner.parts)
+        assert all(not LEARNERS[part].parts for part in learner.parts)
+
+
+def test_gains_where_lower_is_better_where_nothing_is_right_and_where_orders_tie():
+    results = summarise(
+        "d",
+        {
+            "freq2rare": [metrics(0, hamming_loss=4.0, **{"P@3": 10.0})],
+            "rare2freq": [metrics(0, hamming_loss=2.0, **{"P@3": 10.0})],
+            "chain-pg": [metrics(99, hamming_loss=0.0)],
+            "composite": [metrics(5, hamming_loss=3.0)],
+        },
+    )
+    gains = results["gain_over_best_order"]
+    assert gains["P@1"] == {"best_order": "freq2rare", "composite": 5.0, "best": 0.0, "relative": None}
+    assert gains["P@3"]["best_order"] == "freq2rare"  # the first of two equal ones
+    assert gains["P@3"]["relative"] == pytest.approx(-50.0)
+    assert gains["hamming_loss"]["best_order"] == "rare2freq"
+    assert gains["hamming_loss"]["relative"] == pytest.approx(-50.0)  # 3 is worse than 2
+
+
+def test_the_best_order_is_best_on_average_over_seeds():
+    results = summarise(
+        "d",
+        {
+            "freq2rare": [metrics(90), metrics(10)],
+            "always-random": [metrics(60), metrics(60)],
+            "composite": [metrics(66), metrics(66)],
+        },
+    )
+    gain = results["gain_over_best_order"]["nDCG@5"]
+    assert gain == {
+        "best_order": "always-random",
+        "composite": 66.0,
+        "best": 60.0,
+        "relative": pytest.approx(10.0),
+    }

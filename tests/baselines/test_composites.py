@@ -1,0 +1,168 @@
+"""The composites: the joint loss at its ends, the output form against its parts."""
+
+import numpy as np
+import pytest
+import torch
+
+from labelchain.agents.checkpoints import load_chain_model, load_records, network_of, save_chain_model
+from labelchain.agents.decoding import AveragedModel, decode_greedily
+from labelchain.agents.likelihood import Batch, LikelihoodObjective
+from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.policy_gradient import PolicyGradientObjective
+from labelchain.agents.runs import Run, RunError
+from labelchain.baselines.composite import WeightedObjective
+from labelchain.baselines.learners import fit
+from labelchain.baselines.reordering import SampledOrder
+from labelchain.envs.rewards import make_reward
+
+
+def silent(share, note):
+    """A progress callback that shows nothing."""
+
+
+def losses_and_gradients(make_objective):
+    """The loss of one batch and the gradient of every weight, from the same network and the same randomness."""
+    torch.manual_seed(0)
+    net = build_network(3, 4, NetworkConfig(width=6, dropout=0.3), "none")
+    batch = Batch(torch.randn(12, 3), torch.tensor([[0, 2, -1]] * 6 + [[1, 2, 3]] * 6))
+    rl = PolicyGradientObjective(make_reward("f1", 4), 4, 0.9, entropy=0.01)
+    reordering = LikelihoodObjective(SampledOrder(4))
+    torch.manual_seed(1)
+    loss = make_objective(net, batch, torch.Generator().manual_seed(1), rl, reordering)
+    loss.backward()
+    return loss.item(), {n: p.grad for n, p in net.named_parameters()}
+
+
+def assert_same(one, other):
+    assert one[0] == pytest.approx(other[0], rel=1e-6)
+    for name, gradient in one[1].items():
+        expected = torch.zeros_like(gradient) if other[1][name] is None else other[1][name]
+        torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_a_joint_loss_of_weight_one_is_reinforcement_learning_alone():
+    assert_same(
+        losses_and_gradients(lambda net, b, g, rl, re: WeightedObjective(rl, re, 1.0).loss(net, b, g)[0]),
+        losses_and_gradients(lambda net, b, g, rl, _: rl.loss(net, b, g)[0]),
+    )
+
+
+def test_a_joint_loss_of_weight_zero_is_reordering_alone():
+    def reordering_second(net, batch, generator, rl, reordering):
+        rl.loss(net, batch, generator)  # draws what the joint form draws before it comes to the second loss
+        return reordering.loss(net, batch, generator)[0]
+
+    assert_same(
+        losses_and_gradients(lambda net, b, g, rl, re: WeightedObjective(rl, re, 0.0).loss(net, b, g)[0]),
+        losses_and_gradients(reordering_second),
+    )
+
+
+def test_a_joint_loss_logs_the_figures_of_both():
+    figures = {}
+
+    def logged(net, batch, generator, rl, reordering):
+        loss, logs = WeightedObjective(rl, reordering, 0.25).loss(net, batch, generator)
+        figures.update(logs)
+        return loss
+
+    loss, _ = losses_and_gradients(logged)
+    assert {"policy_loss", "value_loss", "entropy", "return", "likelihood_loss"} == set(figures)
+    rl = figures["policy_loss"] + 0.5 * figures["value_loss"] - 0.01 * figures["entropy"]
+    assert loss == pytest.approx(0.25 * rl + 0.75 * figures["likelihood_loss"], rel=1e-5)
+
+
+@pytest.fixture
+def composed(make_run, dataset):
+    run = make_run("composite", epochs=2)
+    fit(run, dataset, silent)
+    return run
+
+
+def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
+    limit = composed.settings.chain_limit(dataset)
+    parts = [
+        load_records(composed.directory / "parts" / name / "model.pt")
+        for name in ("target-reordering", "chain-pg")
+    ]
+    features = dataset.dense_features(dataset.rows("test"))
+    found = load_chain_model(composed.directory / "model.pt").predict(features)
+    for family, predicted in (("ranking", found.ranking), ("label_set", found.chains)):
+        average = AveragedModel([network_of(part[family][0]) for part in parts])
+        expected = decode_greedily(average, torch.from_numpy(features), limit)
+        np.testing.assert_array_equal(predicted, expected.ranking if family == "ranking" else expected.chains)
+
+
+def test_a_composite_uses_the_finished_runs_of_its_parts(make_run, composed, dataset):
+    def elsewhere(part):
+        return composed.directory / "parts" / part
+
+    before = {path: path.stat().st_mtime_ns for path in composed.directory.rglob("*") if path.is_file()}
+    again = make_run("composite", epochs=2)
+    assert fit(again, dataset, silent, elsewhere) == composed.result
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert not (again.directory / "parts").exists()
+
+
+def test_parts_with_other_settings_are_refused(make_run, composed, dataset):
+    other = make_run("composite", epochs=3)
+    with pytest.raises(RunError, match=r"another settings: \{'epochs': 2\}, not \{'epochs': 3\}"):
+        fit(other, dataset, silent, lambda part: composed.directory / "parts" / part)
+    assert other.result is None
+
+
+def test_a_part_with_a_damaged_model_stops_the_composite(make_run, composed, dataset):
+    (composed.directory / "parts" / "chain-pg" / "model.pt").write_bytes(b"")
+    other = make_run("composite", epochs=2)
+    with pytest.raises(RunError, match=r"chain-pg/model\.pt is not a labelchain checkpoint"):
+        fit(other, dataset, silent, lambda part: composed.directory / "parts" / part)
+
+
+def test_progress_of_the_parts_is_progress_of_the_whole(make_run, dataset):
+    told = []
+
+    def progress(share, note):
+        told.append((share, note))
+
+    fit(make_run("composite", epochs=2), dataset, progress)
+    shares = [share for share, _ in told]
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert all(note.startswith("target-reordering: ") for _, note in told[:2])
+    assert all(note.startswith("chain-pg: ") for _, note in told[2:])
+
+
+def test_a_joint_run_that_is_stopped_after_every_epoch_has_the_metrics_of_one_that_is_not(make_run, dataset):
+    for learner in ("composite-joint", "target-reordering", "fixed-random"):
+        undisturbed, stopped = make_run(learner), make_run(learner)
+        expected = fit(undisturbed, dataset, silent)
+
+        def interrupt(share, note):
+            raise KeyboardInterrupt
+
+        for _ in range(4):
+            with pytest.raises(KeyboardInterrupt):
+                fit(stopped, dataset, interrupt)
+            assert stopped.result is None
+        assert fit(stopped, dataset, interrupt) == expected
+        one, other = (load_records(run.directory / "model.pt") for run in (undisturbed, stopped))
+        for family in ("ranking", "label_set"):
+            first, second = one[family][0]["state"], other[family][0]["state"]
+            assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_averaging_a_network_with_itself_through_a_file_changes_nothing(composed, dataset, tmp_path):
+    records = load_records(composed.directory / "parts" / "chain-pg" / "model.pt")["ranking"]
+    features = dataset.dense_features(dataset.rows("test"))
+    for copies in (1, 2, 3):
+        save_chain_model(tmp_path / f"{copies}.pt", records * copies, records * copies, 4)
+    one, *others = (load_chain_model(tmp_path / f"{copies}.pt").predict(features) for copies in (1, 2, 3))
+    for other in others:
+        np.testing.assert_array_equal(one.ranking, other.ranking)
+        np.testing.assert_array_equal(one.chains, other.chains)
+
+
+def test_the_seed_of_a_composite_is_that_of_its_parts(make_run, dataset):
+    run = make_run("composite", seed=5, epochs=1)
+    fit(run, dataset, silent)
+    for part in (run.directory / "parts").iterdir():
+        assert Run.open(part).seed == 5
