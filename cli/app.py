@@ -152,7 +152,7 @@ def compare(
         with WorkProgress(console, planned) as work:
             results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
         write_figure(results, folder / "comparison.png")
-        console.print(results_table(results))
+        console.print(results_table(results, console.width))
         if results["gain_over_best_order"]:
             console.print(gains_table(results))
         console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)

@@ -1,4 +1,4 @@
-"""Training that is stopped anywhere: it goes on bit-equal, logs no step twice, leaves nothing half written."""
+"""Training that is stopped anywhere: it ends bit-equal, logs no step twice, leaves nothing half written."""
 
 import time
 

@@ -65,15 +65,15 @@ def test_results_hold_every_value_and_its_mean(comparison):
 
 def test_what_is_finished_is_kept_and_what_is_new_is_trained(comparison):
     first = comparison("freq2rare", "target-reordering", seeds=1)
-    assert {cell for cell in comparison.worked} == {("freq2rare", 0), ("target-reordering", 0)}
+    assert set(comparison.worked) == {("freq2rare", 0), ("target-reordering", 0)}
     again = comparison("freq2rare", "target-reordering", seeds=1)
     assert comparison.worked == []
     assert again == first
     wider = comparison("freq2rare", "target-reordering", "chain-pg", "composite", seeds=1)
-    assert {cell for cell in comparison.worked} == {("chain-pg", 0)}  # the composite has its parts
+    assert set(comparison.worked) == {("chain-pg", 0)}  # the composite has its parts
     assert {name: wider["learners"][name] for name in first["learners"]} == first["learners"]
     deeper = comparison("freq2rare", seeds=2)
-    assert {cell for cell in comparison.worked} == {("freq2rare", 1)}
+    assert set(comparison.worked) == {("freq2rare", 1)}
     assert (
         deeper["learners"]["freq2rare"]["P@1"]["values"][0] == first["learners"]["freq2rare"]["P@1"]["mean"]
     )
@@ -95,7 +95,7 @@ def test_a_composite_alone_leaves_its_parts_where_the_comparison_looks_for_them(
 def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it_trains(comparison):
     comparison("popularity", seeds=1)
     before = (comparison.folder / "results.json").read_bytes()
-    with pytest.raises(RunError, match=r"another settings: \{'width': 8\}, not \{'width': 9\}"):
+    with pytest.raises(RunError, match="another width: 8, not 9"):
         comparison("popularity", seeds=1, settings=TINY.with_changes({"width": 9}))
     with pytest.raises(UnknownLearnerError, match="unknown learner 'nothing': expected one of"):
         comparison("freq2rare", "nothing", seeds=1)
@@ -123,9 +123,7 @@ def test_an_interrupted_comparison_goes_on(comparison, dataset, monkeypatch):
 
 
 @pytest.mark.parametrize("learner", ["popularity", "binary-relevance", "fixed-random", "composite"])
-def test_a_run_that_is_stopped_in_its_last_evaluation_logs_no_step_twice(
-    make_run, dataset, monkeypatch, learner
-):
+def test_a_run_stopped_in_its_last_evaluation_logs_no_step_twice(make_run, dataset, monkeypatch, learner):
     run = make_run(learner, epochs=1)
     for part in LEARNERS[learner].parts:
         fit(Run(run.directory / "parts" / part, part, run.dataset, run.seed, run.settings), dataset, silent)
