@@ -252,3 +252,22 @@ def test_a_damaged_last_checkpoint_is_refused_with_a_way_out(make_run, dataset, 
     last.write_bytes(content)
     train_counted(run, dataset, Counted())
     assert (run.directory / "model.pt").exists()
+
+
+def test_every_epoch_sees_each_training_row_once_in_a_new_order_with_new_randomness(make_run, dataset):
+    seen, draws = [], []
+
+    class Watching(Counted):
+        def loss(self, network, batch, generator):
+            seen.append(batch.features)
+            draws.append(torch.rand(1, generator=torch.Generator().set_state(generator.get_state())).item())
+            return super().loss(network, batch, generator)
+
+    train_counted(make_run("always-random"), dataset, Watching())
+    rows = torch.from_numpy(dataset.dense_features(dataset.rows("train")))
+    epochs = [torch.cat(seen[start : start + 3]) for start in range(0, 12, 3)]
+    for epoch in epochs:
+        assert torch.equal(epoch[epoch[:, 0].argsort()], rows[rows[:, 0].argsort()])
+    assert not any(torch.equal(epochs[0], epoch) for epoch in epochs[1:])
+    assert len(set(draws)) == len(draws)
+    assert {len(batch) for batch in seen} == {12}  # nearly equal batches, none of a few rows

@@ -236,3 +236,24 @@ def test_inputs_without_labels_learn_to_stop():
     stop = net.log_probs(net.start(batch.features), torch.zeros(4, 3, dtype=torch.bool))[:, 3]
     assert loss.item() == pytest.approx(-stop.mean().item(), rel=1e-5)
     assert logs["likelihood_loss"] == loss.item()
+
+
+@pytest.mark.parametrize("entropy", [0.0, 0.5])
+def test_the_value_head_learns_the_returns_and_nothing_else(entropy):
+    """Its gradient is that of half the squared error alone: the advantage sends none into it."""
+    torch.manual_seed(0)
+    net = build_network(2, 3, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    paid = make_reward("f1", 3)
+    batch = Batch(torch.randn(50, 2), torch.tensor([[0, 2]] * 50))
+    objective = PolicyGradientObjective(paid, 3, 0.9, entropy)
+    loss, logs = objective.loss(net, batch, torch.Generator().manual_seed(0))
+    found = torch.autograd.grad(loss, list(net.value_head.parameters()))
+
+    actions = sample_chains(net.eval(), batch.features, 3, torch.Generator().manual_seed(0))
+    returns = discounted_returns(chain_rewards(paid, actions, batch.labels, 3), 0.9)
+    chains = torch.where(actions < 3, actions, -1)[:, :-1]
+    values = net.values(net(batch.features, chains)[1])
+    error = ((returns - values) ** 2)[actions >= 0].sum() / 50
+    expected = torch.autograd.grad(0.5 * error, list(net.value_head.parameters()))
+    torch.testing.assert_close(found, expected)
+    assert logs["value_loss"] == pytest.approx(error.item(), rel=1e-5)
