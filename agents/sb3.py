@@ -18,7 +18,6 @@ from torch import Tensor
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.networks import State
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
-from labelchain.agents.training import SELECTED_BY
 from labelchain.envs import LabelChainEnv, MultilabelDataset, evaluate
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.files import written_beside
@@ -113,7 +112,7 @@ class ExactEvaluation(BaseCallback):
         )
         metrics = evaluate(predictor, self.dataset, "validation").metrics
         self._logger.scalars("eval", metrics, self.inputs_seen)
-        for family, metric in SELECTED_BY.items():
+        for family, metric in self.run.settings.selection().items():
             if family not in self.best or metrics[metric] > self.best[family][0]:
                 self.best[family] = metrics[metric], copy.deepcopy(self.model.policy.state_dict())
 
@@ -163,7 +162,7 @@ def load_sb3(run: Run, dataset: MultilabelDataset) -> Predictor:
     """
     limit = run.settings.chain_limit(dataset)
     ranking, label_set = (
-        policy_predictor(_load(run, family), dataset.num_labels, limit) for family in SELECTED_BY
+        policy_predictor(_load(run, family), dataset.num_labels, limit) for family in run.settings.selection()
     )
     return SelectedPredictor(ranking, label_set)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from labelchain.agents.networks import NetworkConfig
 from labelchain.envs import default_max_labels
 from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER
 from labelchain.envs.rewards import make_reward
 
 
@@ -52,6 +53,8 @@ class Settings:
     """Weight of the entropy bonus (``estimator="sampled"``)."""
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
+    label_set_metric: str = "f1_example"
+    """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
     sb3_steps: int = 150_000
@@ -75,6 +78,11 @@ class Settings:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0.0 <= self.entropy < float("inf"):
             raise ValueError(f"entropy must be finite and at least 0, got {self.entropy}")
+        if self.label_set_metric not in LABEL_SET_METRICS or self.label_set_metric in LOWER_IS_BETTER:
+            usable = [name for name in LABEL_SET_METRICS if name not in LOWER_IS_BETTER]
+            raise ValueError(
+                f"label_set_metric must be one of {', '.join(usable)}, got {self.label_set_metric!r}"
+            )
         if self.max_labels is not None and self.max_labels < 1:
             raise ValueError(f"max_labels must be at least 1, got {self.max_labels}")
         for name in (self.reward, self.sb3_reward):
@@ -84,6 +92,10 @@ class Settings:
         """The network's part of the settings."""
         names = [field.name for field in fields(NetworkConfig)]
         return NetworkConfig(**{name: getattr(self, name) for name in names})
+
+    def selection(self) -> dict[str, str]:
+        """The validation metric that selects the model for each family of metrics."""
+        return {"ranking": "nDCG@5", "label_set": self.label_set_metric}
 
     def chain_limit(self, dataset: MultilabelDataset) -> int:
         """``max_labels``, or the default for the data set."""

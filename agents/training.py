@@ -25,9 +25,6 @@ from labelchain.agents.networks import ChainNetwork, make_network
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
 
-SELECTED_BY = {"ranking": "nDCG@5", "label_set": "f1_example"}
-"""The validation metric that selects the model for each family of metrics."""
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -68,7 +65,7 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         return seen
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        state = _TrainingState(make_network(dataset, run.settings.network()))
+        state = _TrainingState(make_network(dataset, run.settings.network()), run.settings.selection())
         if last.exists():
             state.restore(load_tensors(last), phases)
         else:
@@ -102,16 +99,17 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
 class _TrainingState:
     """What changes while training."""
 
-    def __init__(self, network: ChainNetwork) -> None:
+    def __init__(self, network: ChainNetwork, selection: dict[str, str]) -> None:
         self.network = network
         self.epoch = 0
-        self.best = {family: Selection() for family in SELECTED_BY}
+        self.selection = selection
+        self.best = {family: Selection() for family in selection}
 
     def begin(self, phase: Phase) -> None:
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.learning_rate)
 
     def select(self, metrics: dict[str, float]) -> None:
-        for family, metric in SELECTED_BY.items():
+        for family, metric in self.selection.items():
             if metrics[metric] > self.best[family].score:
                 self.best[family] = Selection(metrics[metric], record_of(self.network))
 
@@ -130,7 +128,7 @@ class _TrainingState:
             self.network.load_state_dict(content["network"]["state"])
             self.begin(phases[0])
             self.optimiser.load_state_dict(content["optimiser"])
-            self.best = {family: Selection(**content["best"][family]) for family in SELECTED_BY}
+            self.best = {family: Selection(**content["best"][family]) for family in self.selection}
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"last.pt does not belong to this run ({error}); remove it to start again"

@@ -188,12 +188,12 @@ def long_chain(
     sure. If it is 0, the traps are all left labels with any subset of the right ones (N = 2^h); if it is 1,
     all right labels with any subset of the left ones. Sets have h to 2h labels, and a trap 3h / 2 on average.
 
-    - *Independent*: exactly the sure run (its labels have probability noise, the doubtful ones noise / 2, those
-      of S q): the trap with the empty subset, **noise / 2^h**.
+    - *Independent*: exactly the sure run (its labels have probability noise, the doubtful ones noise / 2,
+      those of S q): the trap with the empty subset, **noise / 2^h**.
     - *Fixed order*: with bit 0 and u right labels before the first left one, the i-th of these begins traps
-      of probability noise / 2^i, and the left one the rest, noise / 2^u. For u >= 1 all are at most noise / 2,
-      less than q if noise < 2/3: right. For u = 0, it is noise > q: trapped. With bit 1 the same holds with
-      the runs exchanged. The first of all left and right labels is on one side, so every order is
+      of probability noise / 2^i, and the left one the rest, noise / 2^u. For u >= 1 all are at most
+      noise / 2, less than q if noise < 2/3: right. For u = 0, it is noise > q: trapped. With bit 1 the same
+      holds with the runs exchanged. The first of all left and right labels is on one side, so every order is
       right for one bit and trapped for the other: **(1 - noise) / 2 + noise / 2^(h + 1)**. Whoever is trapped
       has h coin tosses to guess: the longer the chain, the less is left of the second term.
     - *Random order*: a label of the sure run has noise E[1 / (h + B)] with B binomial (h, 1/2), by Jensen at
@@ -239,7 +239,7 @@ DIAGNOSTICS: dict[str, Callable[[], MultilabelDataset]] = {
     "diagnostic-hidden-dependence": hidden_dependence,
     "diagnostic-long-chain": long_chain,
 }
-"""The families by the names of their data sets; called without arguments, they take the default parameters."""
+"""The families by the names of their data sets; without arguments, they take the default parameters."""
 
 
 def _names(letter: str, size: int) -> list[str]:

@@ -86,7 +86,7 @@ def fixed_order(order: tuple[int, ...]) -> Callable[[Distribution], Iterator[Lab
     """Greedy decoding of the exact chain in one order: sorted labels, then STOP."""
 
     def decode(sets: Distribution) -> Iterator[Labels]:
-        chains = {tuple(sorted(y, key=order.index)) + (STOP,): p for y, p in sets.items()}
+        chains = {(*sorted(y, key=order.index), STOP): p for y, p in sets.items()}
         prefixes: list[tuple[int, ...]] = [()]
         while prefixes:
             prefix = prefixes.pop()
@@ -166,7 +166,7 @@ def test_known_answers_of_the_other_models(family: Any, size: int | None, noise:
     assert expected(problem, independent) == pytest.approx(problem.known.independent)
     assert expected(problem, random_order) == pytest.approx(problem.known.random_order)
     assert expected(problem, mode) == pytest.approx(problem.known.dynamic)
-    assert problem.known.dynamic > problem.known.fixed_order + 0.01
+    assert problem.known.dynamic > problem.known.fixed_order
     assert problem.known.fixed_order >= problem.known.random_order >= problem.known.independent
 
 
@@ -236,8 +236,8 @@ def test_the_mode_is_not_the_best_set_under_f1_and_accuracy(family: Any) -> None
                 lambda y, z: len(y & z) / max(len(y | z), 1),
             )
         )
-        print(problem.name, f1[signature], max(f1.values()), jaccard[signature], max(jaccard.values()))
         assert max(f1.values()) > f1[signature] + 0.01
+        assert max(jaccard.values()) > jaccard[signature]
 
 
 @pytest.mark.parametrize("family", DIAGNOSTICS.values())
