@@ -12,6 +12,7 @@ from labelchain.agents.runs import Progress, Run, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS, fit, learner_named
 from labelchain.envs import MultilabelDataset
+from labelchain.envs.datasets.diagnostics import known_answers
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
 
 COMPARED = tuple(name for name in LEARNERS if name != "ppo")
@@ -77,6 +78,9 @@ def compare(
         "seconds": seconds,
         "settings": asdict(settings),
     }
+    known = known_answers(dataset)
+    if known is not None:
+        results["known_subset_accuracy"] = {kind: 100.0 * score for kind, score in asdict(known).items()}
     write_json(out / "results.json", results)
     return results
 

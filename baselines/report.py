@@ -56,6 +56,27 @@ def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
     return table
 
 
+def known_table(results: Results) -> Table:
+    """The best expected subset accuracy of kinds of model on a diagnostic problem, and that of the learners."""
+    known = results["known_subset_accuracy"]
+    table = Table(
+        title="subset accuracy against the known answers, per cent",
+        caption="way: from the best fixed order (0 %) to the dynamic optimum (100 %).",
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+    table.add_column("model", no_wrap=True)
+    for heading in ("subset", "way"):
+        table.add_column(heading, justify="right")
+    span = known["dynamic"] - known["fixed_order"]
+    rows = {f"best possible: {kind.replace('_', ' ')}": score for kind, score in known.items()}
+    rows |= {name: entry["subset_accuracy"]["mean"] for name, entry in results["learners"].items()}
+    for name, score in rows.items():
+        table.add_row(name, f"{score:.1f}", f"{100 * (score - known['fixed_order']) / span:.0f} %")
+    return table
+
+
 def gains_table(results: Results) -> Table:
     """The composite against whichever of the four orders is best, per metric."""
     table = Table(

@@ -141,7 +141,7 @@ def compare(
     with reported_errors():
         from labelchain.baselines.comparison import COMPARED, cells
         from labelchain.baselines.comparison import compare as compare_learners
-        from labelchain.baselines.report import gains_table, results_table, write_figure
+        from labelchain.baselines.report import gains_table, known_table, results_table, write_figure
 
         chosen = (
             list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
@@ -153,6 +153,8 @@ def compare(
             results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
         write_figure(results, folder / "comparison.png")
         console.print(results_table(results, console.width))
+        if "known_subset_accuracy" in results:
+            console.print(known_table(results))
         if results["gain_over_best_order"]:
             console.print(gains_table(results))
         console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)

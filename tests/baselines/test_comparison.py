@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
@@ -13,6 +14,8 @@ from labelchain.baselines.comparison import cells, compare, summarise
 from labelchain.baselines.composite import WeightedObjective
 from labelchain.baselines.learners import LEARNERS, UnknownLearnerError, fit
 from labelchain.baselines.orders import FixedOrder
+from labelchain.baselines.report import known_table
+from labelchain.envs.datasets.diagnostics import context_first
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
@@ -133,3 +136,13 @@ def test_network_learners_learn_what_is_easy(make_run, make_dataset, learner, ce
     labels = data.labels[data.rows("test")]
     with_label = (labels.indptr[1:] > labels.indptr[:-1]).mean()
     assert fit(run, data, silent)["P@1"] > 80 * with_label
+
+
+def test_diagnostic_problems_come_with_their_known_answers(tmp_path):
+    data = context_first(num_rows=560)
+    results = compare(data, data.name, ["popularity"], 1, SMALL, tmp_path, lambda *_: silent)
+    known = json.loads((tmp_path / "results.json").read_text())["known_subset_accuracy"]
+    assert known == pytest.approx({"independent": 0, "random_order": 20, "fixed_order": 30, "dynamic": 40})
+    console = Console(width=80, record=True)
+    console.print(known_table(results))
+    assert "best possible: dynamic 40.0 100 %" in " ".join(console.export_text().split())

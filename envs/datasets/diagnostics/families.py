@@ -16,8 +16,8 @@ wherever in the order its labels stand; a label c begins a trap with probability
 in which c is the first label by the order. In a random order (``always-random``), each of the \|S\| labels of
 S has probability q / \|S\|, and a label c the sum of r / \|T\| over the traps T that contain it.
 
-The mode is not the best set under the other scores: traps overlap, so example F1 and accuracy (Jaccard)
-prefer a trap, or the labels that traps share, in all four families. Train for ``reward="subset"`` and select
+The mode is not the best set under every score: traps overlap, so example F1 prefers a trap, or the labels
+that traps share, in all four families. Train for ``reward="subset"`` and select
 models by subset accuracy.
 """
 
