@@ -57,7 +57,7 @@ def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
 
 
 def known_table(results: Results) -> Table:
-    """The best expected subset accuracy of kinds of model on a diagnostic problem, and that of the learners."""
+    """The best expected subset accuracy of kinds of model on a diagnostic problem, and the learners."""
     known = results["known_subset_accuracy"]
     table = Table(
         title="subset accuracy against the known answers, per cent",
