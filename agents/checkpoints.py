@@ -13,6 +13,7 @@ import torch
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
 from labelchain.agents.networks import ChainNetwork, NetworkConfig, build_network
 from labelchain.agents.runs import RunError
+from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.files import written_beside
 
@@ -88,29 +89,42 @@ def save_chain_model(
     save_tensors(path, content)
 
 
-def load_records(path: Path) -> dict[str, Any]:
-    """The content of a file that :func:`save_chain_model` wrote."""
-    return load_tensors(path)
-
-
 def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredictor:
     """A predictor from one or more networks, averaged while decoding."""
     networks = [network_of(record) for record in records]
     return ChainPredictor(networks[0] if len(networks) == 1 else AveragedModel(networks), max_labels)
 
 
-def load_chain_model(path: Path) -> Predictor:
+def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:
+    """Raise RunError unless a model's numbers of features and labels are those of the data."""
+    if (num_features, num_labels) != (dataset.num_features, dataset.num_labels):
+        raise RunError(
+            f"{path} does not fit {dataset.name} ({dataset.num_features} features, {dataset.num_labels} "
+            f"labels): it was trained on {num_features} features and {num_labels} labels"
+        )
+
+
+def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
     """The predictor that :func:`save_chain_model` wrote.
 
+    Args:
+        path: The file.
+        dataset: What it must fit, if given.
+
     Raises:
-        RunError: If the file is missing, damaged or of another format.
+        RunError: If the file is missing, damaged, of another format, or does not fit the data.
     """
     content = load_tensors(path)
     try:
+        if dataset is not None:
+            for record in (*content["ranking"], *content["label_set"]):
+                check_fits(path, record["num_features"], record["num_labels"], dataset)
         return SelectedPredictor(
             ranking=chain_predictor(content["ranking"], content["max_labels"]),
             label_set=chain_predictor(content["label_set"], content["max_labels"]),
         )
+    except RunError:
+        raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} does not describe a chain model ({error}); remove its folder and train again"

@@ -74,9 +74,14 @@ class ExpectedRewardObjective:
         hits = is_hit.cumsum(axis=1) - is_hit  # before each step
         emitted = is_label.cumsum(axis=1) - is_label
         counts = hits, emitted, (batch.labels >= 0).sum(dim=1, keepdim=True).numpy()
-        yes = np.ones(is_hit.shape, dtype=bool)
-        increments = (self.reward.increment(hit, *counts) for hit in (yes, ~yes))
-        pays = (*increments, self.reward.final(*counts))
+        # The last step that the limit allows, or the last label, ends the episode and is paid as its end.
+        ends = (np.arange(length) == self.max_labels - 1) | (emitted + 1 == stop)
+        pays = [
+            self.reward.increment(np.full(is_hit.shape, hit), *counts)
+            + ends * self.reward.final(hits + hit, emitted + 1, counts[2])
+            for hit in (True, False)
+        ]
+        pays.append(self.reward.final(*counts))
         if_right, if_wrong, if_stop = (torch.from_numpy(pay).float() for pay in pays)
         expected: Tensor = right * if_right + wrong * if_wrong + policy[..., stop] * if_stop
         return torch.where(actions >= 0, expected, 0.0)

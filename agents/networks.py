@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from labelchain.agents.scaling import InputScaler, Scaling, scaling_for
 from labelchain.envs.datasets import MultilabelDataset
 
+LARGEST = 65_536
+"""The largest layer; more is a slip of the finger."""
+
 State = tuple[Tensor, ...]
 """What a network remembers of each chain; every tensor has the rows as its first axis."""
 
@@ -42,8 +45,8 @@ class NetworkConfig:
         if self.cell not in ("sum", "gru"):
             raise ValueError(f"cell must be 'sum' or 'gru', got {self.cell!r}")
         for name in ("width", "embedding", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ValueError(f"{name} must be from 1 to {LARGEST}, got {getattr(self, name)}")
         for name in ("dropout", "input_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

@@ -16,6 +16,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from labelchain.agents.settings import Settings
 from labelchain.envs.files import written_beside
+from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
 """Called now and then with the share of the work done, in [0, 1], and a few words on what is being done."""
@@ -67,7 +68,10 @@ class Run:
         config = read_json(directory / "config.json")
         try:
             settings = Settings(**config["settings"])
-            return cls(directory, config["learner"], config["dataset"], int(config["seed"]), settings)
+            learner, dataset = config["learner"], config["dataset"]
+            if not isinstance(learner, str) or not isinstance(dataset, str):
+                raise TypeError("learner and dataset must be text")
+            return cls(directory, learner, dataset, int(config["seed"]), settings)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"
@@ -126,7 +130,10 @@ class Run:
         path = self.directory / "result.json"
         content = read_json(path)
         metrics, seconds = content.get("metrics"), content.get("seconds")
-        if not isinstance(metrics, dict) or not isinstance(seconds, (int, float)):
+        wanted = {*RANKING_METRICS, *LABEL_SET_METRICS}
+        complete = isinstance(metrics, dict) and wanted <= metrics.keys()
+        numbers = [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
+        if not all(isinstance(number, (int, float)) for number in numbers):
             raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
         return content
 

@@ -15,6 +15,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 from torch import Tensor
 
+from labelchain.agents.checkpoints import check_fits
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.networks import State
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
@@ -162,18 +163,23 @@ def load_sb3(run: Run, dataset: MultilabelDataset) -> Predictor:
     """
     limit = run.settings.chain_limit(dataset)
     ranking, label_set = (
-        policy_predictor(_load(run, family), dataset.num_labels, limit) for family in run.settings.selection()
+        policy_predictor(_load(run, family, dataset), dataset.num_labels, limit)
+        for family in run.settings.selection()
     )
     return SelectedPredictor(ranking, label_set)
 
 
-def _load(run: Run, family: str) -> BaseAlgorithm:
+def _load(run: Run, family: str, dataset: MultilabelDataset) -> BaseAlgorithm:
     path = run.directory / f"{family}.zip"
     if not path.exists():
         raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved in part")
     try:
-        return ALGORITHMS[run.learner].load(path, device="cpu")
+        model = ALGORITHMS[run.learner].load(path, device="cpu")
+        spaces: Any = model.observation_space
+        shape = spaces["features"].shape[0], spaces["emitted"].n
     except Exception as error:  # a damaged pickle raises anything
         raise RunError(
             f"{path} is not a Stable-Baselines3 model, or is damaged ({error}); train again"
         ) from error
+    check_fits(path, *shape, dataset)
+    return model

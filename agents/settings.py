@@ -87,6 +87,11 @@ class Settings:
             raise ValueError(f"max_labels must be at least 1, got {self.max_labels}")
         for name in (self.reward, self.sb3_reward):
             make_reward(name, num_labels=1)
+        if self.estimator == "all-actions" and make_reward(self.reward, num_labels=1).at_end:
+            raise ValueError(
+                f"reward {self.reward!r} is paid at the end of a chain, which estimator 'all-actions' does "
+                "not see: set estimator=sampled and discount=1"
+            )
 
     def network(self) -> NetworkConfig:
         """The network's part of the settings."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.chain_pg import rl_objective, rl_phases
-from labelchain.agents.checkpoints import load_chain_model, load_records, save_chain_model
+from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.runs import Progress, Run, RunLogger
@@ -55,7 +55,7 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
         parts: The directories of the runs to average, finished.
     """
     limit = run.settings.chain_limit(dataset)
-    contents = [load_records(part / "model.pt") for part in parts]
+    contents = [load_tensors(part / "model.pt") for part in parts]
     ranking, label_set = (
         [r for content in contents for r in content[family]] for family in ("ranking", "label_set")
     )
@@ -63,6 +63,6 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
     run.forget_events()
     with RunLogger(run) as logger:
-        model = load_chain_model(run.directory / "model.pt")
+        model = load_chain_model(run.directory / "model.pt", dataset)
         logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
     return seen

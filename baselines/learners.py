@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from labelchain.agents.chain_pg import train_chain_pg
-from labelchain.agents.checkpoints import load_chain_model
+from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.sb3 import load_sb3, train_sb3
@@ -50,13 +50,15 @@ class Learner:
 
 
 def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
-    del dataset
-    return load_chain_model(run.directory / "model.pt")
+    return load_chain_model(run.directory / "model.pt", dataset)
 
 
 def _load_scores(run: Run, dataset: MultilabelDataset) -> Predictor:
-    del dataset
-    return LinearScores.load(run.directory / "scores.npz")
+    path = run.directory / "scores.npz"
+    model = LinearScores.load(path)
+    num_features, num_labels = model.weights.shape
+    check_fits(path, num_features, num_labels, dataset)
+    return model
 
 
 def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:

@@ -84,7 +84,8 @@ def discounts(k: int) -> Floats:
     return result
 
 
-def _ndcg(k: int) -> Gain:
+def _ndcg(k: int, num_labels: int) -> Gain:
+    k = min(k, num_labels)  # further ranks stay empty
     discount = np.append(discounts(k), 0.0)
     ideal = np.append(1.0, np.cumsum(discounts(k)))  # an input without labels has no hit to divide
 
@@ -95,7 +96,9 @@ def _ndcg(k: int) -> Gain:
     return gain
 
 
-def _precision(k: int) -> Gain:
+def _precision(k: int, num_labels: int) -> Gain:
+    del num_labels
+
     def gain(emitted: Ints, true: Ints) -> Floats:
         del true  # the divisor of P@k is k, however many labels are true
         return (emitted < k) / k
@@ -116,7 +119,7 @@ _FACTORIES: dict[str, Callable[[int], Reward]] = {
     "subset": lambda _: Reward("subset", score=_exact, at_end=True),
     "hamming": lambda num_labels: Reward("hamming", score=_hamming(num_labels)),
 }
-_RANKED: dict[str, Callable[[int], Gain]] = {"ndcg": _ndcg, "precision": _precision}
+_RANKED: dict[str, Callable[[int, int], Gain]] = {"ndcg": _ndcg, "precision": _precision}
 
 
 def reward_names() -> list[str]:
@@ -153,7 +156,7 @@ def make_reward(name: str, num_labels: int) -> Reward:
     ranked = re.fullmatch(r"([a-z]+)@([1-9][0-9]*)", name) if isinstance(name, str) else None
     if ranked and ranked[1] in _RANKED:
         k = int(ranked[2])
-        return Reward(name, rank_gain=_RANKED[ranked[1]](k), ranks=k)
+        return Reward(name, rank_gain=_RANKED[ranked[1]](k, num_labels), ranks=k)
     if name in _FACTORIES:
         return _FACTORIES[name](num_labels)
     raise ValueError(f"unknown reward {name!r}: expected one of {', '.join(reward_names())}")

@@ -118,7 +118,7 @@ def test_scaling_of_zero_rows_and_constant_columns_is_finite():
     ("change", "message"),
     [
         ({"cell": "lstm"}, "cell must be 'sum' or 'gru', got 'lstm'"),
-        ({"width": 0}, "width must be at least 1"),
+        ({"width": 0}, "width must be from 1 to 65536"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
         ({"input_dropout": -0.1}, r"input_dropout must be in \[0, 1\)"),
     ],

@@ -148,8 +148,8 @@ def test_unit_rows_have_unit_length_whatever_their_size():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"embedding": 0}, "embedding must be at least 1, got 0"),
-        ({"hidden": -3}, "hidden must be at least 1, got -3"),
+        ({"embedding": 0}, "embedding must be from 1 to 65536, got 0"),
+        ({"hidden": -3}, "hidden must be from 1 to 65536, got -3"),
         ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
         ({"input_dropout": 1}, r"input_dropout must be in \[0, 1\), got 1"),
         ({"cell": None}, "cell must be 'sum' or 'gru', got None"),

@@ -137,7 +137,7 @@ def test_label_lists_and_their_order(dataset):
 
 @pytest.mark.parametrize("reward", ["f1", "accuracy", "ndcg@5", "ndcg@3", "subset", "hamming"])
 def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
-    num_labels, limit = 6, 6
+    num_labels, limit = 6, 4
     torch.manual_seed(1)
     net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
     batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, -1], [2, -1, -1], [0, 3, 5]] * 3))
@@ -151,8 +151,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     true = np.zeros((9, num_labels), dtype=bool)
     for row, labels in enumerate(batch.labels.tolist()):
         true[row, [label for label in labels if label >= 0]] = True
-    # No limit in sight: the estimator looks at the next label, not at an end that the limit would bring.
-    episodes = ChainBatch(9, num_labels, paid, max_steps=99)
+    episodes = ChainBatch(9, num_labels, paid, max_steps=objective.max_labels)
     episodes.reset(np.arange(9), true)
     state = net.start(batch.features)
     for step in range(actions.shape[1]):
@@ -161,13 +160,9 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
         if step < objective.min_labels:
             log_probs[:, num_labels] = -torch.inf
         rewards = episodes.action_rewards()
-        if paid.score is not None and not paid.at_end:  # the last label also ends the episode
-            last = episodes.emitted.sum(axis=1) == num_labels - 1
-            rewards[last, :-1] -= paid.final(*(np.zeros(1, dtype=int),) * 2, true[last].sum(axis=1))[:, None]
         policy = log_probs.softmax(dim=1).numpy()
         mean = np.nansum(np.where(policy > 0, policy * rewards, 0.0), axis=1)
-        if not paid.at_end or step < num_labels - 1:
-            np.testing.assert_allclose(expected[running, step], mean[running], atol=1e-5)
+        np.testing.assert_allclose(expected[running, step], mean[running], atol=1e-5)
         taken = np.where(running, actions[:, step].numpy(), num_labels)
         episodes.step(taken)
         state = net.advance(state, torch.from_numpy(np.minimum(taken, num_labels - 1)))
@@ -179,3 +174,9 @@ def test_the_settings_name_the_estimator(dataset):
     assert isinstance(rl_objective(Settings(estimator="sampled"), dataset), PolicyGradientObjective)
     with pytest.raises(ValueError, match="estimator must be 'all-actions' or 'sampled', got 'both'"):
         Settings(estimator="both")
+
+
+def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():
+    with pytest.raises(ValueError, match=r"'subset' is paid at the end of a chain.*set estimator=sampled"):
+        Settings(reward="subset")
+    assert Settings(reward="subset", estimator="sampled").reward == "subset"

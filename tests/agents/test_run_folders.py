@@ -18,6 +18,7 @@ from labelchain.agents.checkpoints import (
 from labelchain.agents.networks import NetworkConfig, build_network
 from labelchain.agents.runs import PACKAGES, Run, RunError, RunLogger, read_json, write_json
 from labelchain.agents.settings import Settings
+from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 
 def small_network(seed=0, **config):
@@ -159,7 +160,7 @@ def test_a_folder_of_another_data_set_is_refused(make_run):
         ("[1]", "must hold a JSON object, got list"),
         ("{}", "is not the configuration of a run"),
         ('{"settings": {"depth": 3}}', "is not the configuration of a run"),
-        ('{"settings": {"width": 0}}', "width must be at least 1"),
+        ('{"settings": {"width": 0}}', "width must be from 1 to 65536"),
         ('{"settings": {"width": "8"}}', "is not the configuration of a run"),
         (
             '{"settings": {}, "learner": "a", "dataset": "b", "seed": "x"}',
@@ -187,8 +188,9 @@ def test_a_damaged_result_is_refused(make_run, content):
 
 def test_a_result_is_read_as_it_was_written(make_run):
     run = make_run("chain-pg")
-    run.finish({"P@1": 1 / 3}, 2.5)
-    assert run.result == {"P@1": 1 / 3}
+    metrics = dict.fromkeys((*RANKING_METRICS, *LABEL_SET_METRICS), 1 / 3)
+    run.finish(metrics, 2.5)
+    assert run.result == metrics
     assert run.seconds() == 2.5
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelchain.agents.checkpoints import load_chain_model, load_records, network_of, save_chain_model
+from labelchain.agents.checkpoints import load_chain_model, load_tensors, network_of, save_chain_model
 from labelchain.agents.decoding import AveragedModel, decode_greedily
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
 from labelchain.agents.networks import NetworkConfig, build_network
@@ -82,7 +82,7 @@ def composed(make_run, dataset):
 def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
     limit = composed.settings.chain_limit(dataset)
     parts = [
-        load_records(composed.directory / "parts" / name / "model.pt")
+        load_tensors(composed.directory / "parts" / name / "model.pt")
         for name in ("target-reordering", "chain-pg")
     ]
     features = dataset.dense_features(dataset.rows("test"))
@@ -144,14 +144,14 @@ def test_a_joint_run_that_is_stopped_after_every_epoch_has_the_metrics_of_one_th
                 fit(stopped, dataset, interrupt)
             assert stopped.result is None
         assert fit(stopped, dataset, interrupt) == expected
-        one, other = (load_records(run.directory / "model.pt") for run in (undisturbed, stopped))
+        one, other = (load_tensors(run.directory / "model.pt") for run in (undisturbed, stopped))
         for family in ("ranking", "label_set"):
             first, second = one[family][0]["state"], other[family][0]["state"]
             assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_averaging_a_network_with_itself_through_a_file_changes_nothing(composed, dataset, tmp_path):
-    records = load_records(composed.directory / "parts" / "chain-pg" / "model.pt")["ranking"]
+    records = load_tensors(composed.directory / "parts" / "chain-pg" / "model.pt")["ranking"]
     features = dataset.dense_features(dataset.rows("test"))
     for copies in (1, 2, 3):
         save_chain_model(tmp_path / f"{copies}.pt", records * copies, records * copies, 4)
