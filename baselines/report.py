@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,6 +21,7 @@ SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
 HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1"}
 SPREAD_WIDTH = 100
 """Columns of a terminal that have room for standard deviations."""
+STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 0, 0, 1), "pad_edge": False}
 FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
@@ -36,9 +38,7 @@ def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
     table = Table(
         title=f"{results['dataset']}, test split, per cent ({over})",
         caption=f"Decoding '{results['decoding']}': greedy; rankings forbid STOP until five labels are out.",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
+        **STYLE,
     )
     table.add_column("learner", no_wrap=True)
     for metric in SHOWN:
@@ -62,9 +62,7 @@ def known_table(results: Results) -> Table:
     table = Table(
         title="subset accuracy against the known answers, per cent",
         caption="way: from the best fixed order (0 %) to the dynamic optimum (100 %).",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
+        **STYLE,
     )
     table.add_column("model", no_wrap=True)
     for heading in ("subset", "way"):
@@ -82,9 +80,7 @@ def gains_table(results: Results) -> Table:
     table = Table(
         title="composite against the best of the four orders",
         caption="Hamming loss: lower is better; a positive gain is an improvement.",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
+        **STYLE,
     )
     for heading in ("metric", "best order", "its value", "composite", "relative gain"):
         table.add_column(heading, justify="left" if heading in ("metric", "best order") else "right")

@@ -80,7 +80,7 @@ def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progr
     """One logistic regression per label (scikit-learn), a label predicted if its probability is above 1/2."""
     rows = dataset.rows("train")
     features = dataset.features[rows]
-    scaler = StandardScaler(with_mean=not dataset.is_sparse, with_std=not dataset.is_sparse)
+    scaler = StandardScaler()  # of dense features only
     if not dataset.is_sparse:
         features = scaler.fit_transform(features)
     labels = dataset.labels[rows].tocsc()

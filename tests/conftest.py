@@ -1,4 +1,4 @@
-"""What every test shares: a hypothesis profile without timing, and a small data set."""
+"""What tests share: a hypothesis profile without timing, a small data set, runs with small settings."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from labelchain.agents.runs import Run
+from labelchain.agents.settings import Settings
 from labelchain.envs import MultilabelDataset
+
+SMALL = Settings(width=8, epochs=4, batch_size=16, sb3_steps=2048)
 
 torch.set_num_threads(1)  # tests run side by side
 
@@ -56,3 +60,16 @@ def data_folder():
     if not folder:
         pytest.skip("needs real data sets: set LABELCHAIN_DATA to their folder")
     return Path(folder)
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Makes runs of one learner with small settings, in folders of their own unless one is named."""
+    made = []
+
+    def make(learner, *, seed=0, name=None, **changes) -> Run:
+        made.append(learner)
+        directory = Path(tmp_path) / (name or f"{learner}-{len(made)}")
+        return Run(directory, learner, "random", seed, SMALL.with_changes(changes))
+
+    return make

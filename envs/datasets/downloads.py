@@ -16,6 +16,7 @@ from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.loading import UnknownDatasetError, unknown_name
 from labelchain.envs.datasets.places import by_hand, entry_named, is_built_in, place_of, storage_folder
 from labelchain.envs.datasets.storage import has_checksum, record, remove_if_empty
+from labelchain.envs.files import grant_usual_access
 
 MIRROR_VARIABLE = "LABELCHAIN_MIRROR"
 """The environment variable with an address to download from in place of the original one. The files of a set
@@ -105,9 +106,7 @@ def _download(entry: CatalogueEntry, file: DataFile, folder: Path, progress: Pro
                 retry_if_failed=RETRIES,
             )
             fetcher.fetch(file.name, downloader=_Downloader(file, progress))
-        mask = os.umask(0)
-        os.umask(mask)
-        (folder / file.name).chmod(0o666 & ~mask)  # pooch makes files that only their owner may read
+        grant_usual_access(folder / file.name)  # pooch writes with mkstemp
         record(folder, [file.name])
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else "unknown"
