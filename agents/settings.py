@@ -14,21 +14,12 @@ from labelchain.envs.rewards import make_reward
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything that a run can be told. The same settings serve every learner of a comparison."""
+class Settings(NetworkConfig):
+    """Everything that a run can be told: the shape of the network, and what follows.
 
-    cell: Literal["sum", "gru"] = "sum"
-    """How the network remembers the labels so far."""
-    width: int = 256
-    """Size of the network's state."""
-    embedding: int = 256
-    """Size of a label's embedding (``gru``)."""
-    hidden: int = 256
-    """Size of the output layer's hidden units (``gru``)."""
-    dropout: float = 0.3
-    """Dropout rate inside the network."""
-    input_dropout: float = 0.1
-    """Dropout rate of the input features."""
+    The same settings serve every learner of a comparison.
+    """
+
     epochs: int = 40
     """Passes over the training rows, the warm-up of RL learners included."""
     batch_size: int = 128
@@ -64,7 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ValueError on a value out of range."""
-        self.network()
+        super().__post_init__()
         for name in ("epochs", "batch_size", "sb3_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
