@@ -47,7 +47,11 @@ class ExpectedRewardObjective:
         expected = self.expected_rewards(network, batch, actions)
         likelihood, logs = self._likelihood.loss(network, batch, generator)
         value = expected.sum() / len(actions)
-        return LIKELIHOOD_WEIGHT * likelihood - value, logs | {"expected_reward": value.item()}
+        steps = logs["env_steps"] + int((actions >= 0).sum())
+        return LIKELIHOOD_WEIGHT * likelihood - value, logs | {
+            "expected_reward": value.item(),
+            "env_steps": steps,
+        }
 
     def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Tensor:
         """The policy's mean reward at every step, with gradient: ``(n, length)``, 0 after the end of a chain.

@@ -12,6 +12,8 @@ from labelchain.agents.networks import ChainNetwork
 from labelchain.envs.datasets import MultilabelDataset
 
 Logs = dict[str, float]
+"""Figures of one batch. ``env_steps`` is always there: the steps of all chains (STOP is one) that the loss
+looked at, whether they were given or sampled."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class LikelihoodObjective:
         chains = sort_by_keys(batch.labels, self.order.keys(network, batch, generator))
         logits, _ = network(batch.features, chains)
         loss = chain_cross_entropy(logits, chains)
-        return loss, {"likelihood_loss": loss.item()}
+        steps = int((chains >= 0).sum()) + len(chains)
+        return loss, {"likelihood_loss": loss.item(), "env_steps": steps}
 
 
 def label_lists(dataset: MultilabelDataset, rows: Tensor) -> Tensor:

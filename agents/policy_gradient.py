@@ -59,6 +59,7 @@ class PolicyGradientObjective:
             "value_loss": value_loss.item(),
             "entropy": entropy_bonus.item(),
             "return": rewards.sum(dim=1).mean().item(),
+            "env_steps": int(taken.sum()),
         }
 
 

@@ -78,10 +78,12 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
                     state.begin(phase)
                 figures = _epoch(run, dataset, phase, epoch_in_phase, state)
                 state.epoch += 1
+                state.env_steps += round(figures.pop("env_steps"))
                 model = ChainPredictor(state.network.eval(), run.settings.chain_limit(dataset))
                 metrics = evaluate(model, dataset, "validation").metrics
                 logger.scalars("train", figures, state.epoch * len(rows))
                 logger.scalars("eval", metrics, state.epoch * len(rows))
+                logger.scalars("time", {"env_steps": state.env_steps}, state.epoch * len(rows))
                 if phase is phases[-1]:
                     state.select(metrics)
                 save_tensors(last, state.content())
@@ -102,6 +104,7 @@ class _TrainingState:
     def __init__(self, network: ChainNetwork, selection: dict[str, str]) -> None:
         self.network = network
         self.epoch = 0
+        self.env_steps = 0
         self.selection = selection
         self.best = {family: Selection() for family in selection}
 
@@ -117,6 +120,7 @@ class _TrainingState:
         return {
             "format": FORMAT,
             "epoch": self.epoch,
+            "env_steps": self.env_steps,
             "network": record_of(self.network),
             "optimiser": self.optimiser.state_dict(),
             "best": {family: {"score": s.score, "record": s.record} for family, s in self.best.items()},
@@ -125,6 +129,7 @@ class _TrainingState:
     def restore(self, content: dict[str, Any], phases: Sequence[Phase]) -> None:
         try:
             self.epoch = int(content["epoch"])
+            self.env_steps = int(content["env_steps"])
             self.network.load_state_dict(content["network"]["state"])
             self.begin(phases[0])
             self.optimiser.load_state_dict(content["optimiser"])
@@ -147,7 +152,7 @@ def _phase_of(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
 def _epoch(
     run: Run, dataset: MultilabelDataset, phase: Phase, epoch_in_phase: int, state: _TrainingState
 ) -> dict[str, float]:
-    """Train one epoch; return the mean of each logged figure."""
+    """Train one epoch; return the mean of each logged figure, and the sum of ``env_steps``."""
     begun = time.perf_counter()
     seed = int(np.random.SeedSequence([run.seed, state.epoch]).generate_state(1)[0])
     torch.manual_seed(seed)
@@ -175,6 +180,7 @@ def _epoch(
         for name, value in logs.items():
             figures.setdefault(name, []).append(value)
     means = {name: float(np.mean(values)) for name, values in figures.items()}
+    means["env_steps"] = float(sum(figures["env_steps"]))
     return means | {
         "learning_rate": state.optimiser.param_groups[0]["lr"],
         "inputs_per_second": sum(map(len, batches)) / (time.perf_counter() - begun),

@@ -35,7 +35,9 @@ class WeightedObjective:
         """The weighted sum, and the figures of both."""
         first, first_logs = self.first.loss(network, batch, generator)
         second, second_logs = self.second.loss(network, batch, generator)
-        return self.alpha * first + (1.0 - self.alpha) * second, first_logs | second_logs
+        steps = first_logs["env_steps"] + second_logs["env_steps"]
+        logs = first_logs | second_logs | {"env_steps": steps}
+        return self.alpha * first + (1.0 - self.alpha) * second, logs
 
 
 def train_joint(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:

@@ -169,7 +169,7 @@ class Spoiling:
     def loss(self, network, batch, generator):
         del generator
         logits, _ = network(batch.features, batch.labels)
-        return -(logits**2).mean(), {}
+        return -(logits**2).mean(), {"env_steps": 1}
 
 
 def test_the_model_is_the_best_epoch_of_the_last_phase_even_if_an_earlier_phase_was_better(make_run, dataset):
@@ -218,7 +218,7 @@ class Diverging:
         del generator
         self.left -= 1
         logits, _ = network(batch.features, batch.labels)
-        return logits.mean() * (self.value if self.left == 0 else 1.0), {}
+        return logits.mean() * (self.value if self.left == 0 else 1.0), {"env_steps": 1}
 
 
 @pytest.mark.parametrize(("call", "epoch", "batch"), [(1, 1, 1), (5, 2, 2), (12, 4, 3)])

@@ -107,7 +107,7 @@ def test_gradients_are_finite_with_masked_labels_and_entropy():
     loss, logs = objective.loss(net, batch, torch.Generator().manual_seed(0))
     loss.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
-    assert set(logs) == {"policy_loss", "value_loss", "entropy", "return"}
+    assert set(logs) == {"policy_loss", "value_loss", "entropy", "return", "env_steps"}
     assert net.training
 
 

@@ -98,7 +98,7 @@ def test_a_finished_model_is_not_trained_again(make_run, dataset):
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(make_run, dataset):
     class Broken:
         def loss(self, *_):
-            return torch.tensor(float("nan"), requires_grad=True), {}
+            return torch.tensor(float("nan"), requires_grad=True), {"env_steps": 1}
 
     with pytest.raises(RunError, match=r"loss of always-random became nan in epoch 1, batch 1 \(rows \["):
         train(make_run("always-random"), dataset, [Phase("broken", Broken(), 1, 1e-3)], silent)

@@ -67,7 +67,7 @@ def test_a_joint_loss_logs_the_figures_of_both():
         return loss
 
     loss, _ = losses_and_gradients(logged)
-    assert {"policy_loss", "value_loss", "entropy", "return", "likelihood_loss"} == set(figures)
+    assert {"policy_loss", "value_loss", "entropy", "return", "likelihood_loss", "env_steps"} == set(figures)
     rl = figures["policy_loss"] + 0.5 * figures["value_loss"] - 0.01 * figures["entropy"]
     assert loss == pytest.approx(0.25 * rl + 0.75 * figures["likelihood_loss"], rel=1e-5)
 
