@@ -36,7 +36,7 @@ NUM_ROWS = 5600
 
 @lru_cache(maxsize=8)
 def joint_mode(
-    size: int = 4, noise: float = 0.64, seed: int = 0, num_rows: int = NUM_ROWS
+    size: int = 4, noise: float = 0.68, seed: int = 0, num_rows: int = NUM_ROWS
 ) -> MultilabelDataset:
     r"""Joint mode against marginals: the most likely set consists of the least likely labels.
 
@@ -53,7 +53,7 @@ def joint_mode(
       less under the same condition: **noise / k**.
     - *Dynamic*: **1 - noise**, above noise / k if noise < k / (k + 1).
 
-    With the default parameters: 0, 0.16, 0.16, 0.36.
+    With the default parameters: 0, 0.17, 0.17, 0.32.
 
     Args:
         size: k, at least 3.
@@ -87,7 +87,7 @@ def joint_mode(
 
 @lru_cache(maxsize=8)
 def context_first(
-    size: int = 3, noise: float = 0.6, seed: int = 0, num_rows: int = NUM_ROWS
+    size: int = 4, noise: float = 0.72, seed: int = 0, num_rows: int = NUM_ROWS
 ) -> MultilabelDataset:
     r"""Context decides which label must come first: the doubtful group has to be decided before the sure one.
 
@@ -107,7 +107,7 @@ def context_first(
     - *Dynamic*: **1 - noise**, above noise / k if noise < k / (k + 1). It takes no more than a fixed order
       for each bit: group b first for 0, group a first for 1.
 
-    With the default parameters: 0, 0.2, 0.3, 0.4.
+    With the default parameters: 0, 0.18, 0.23, 0.28.
 
     Args:
         size: k, at least 2.
@@ -135,7 +135,7 @@ def context_first(
 
 @lru_cache(maxsize=8)
 def hidden_dependence(
-    size: int = 3, noise: float = 0.72, seed: int = 0, num_rows: int = NUM_ROWS
+    size: int = 4, noise: float = 0.8, seed: int = 0, num_rows: int = NUM_ROWS
 ) -> MultilabelDataset:
     r"""Label dependence without feature information: a hidden coin decides, and the input says nothing of it.
 
@@ -150,7 +150,7 @@ def hidden_dependence(
       condition: **noise / 2^n**.
     - *Dynamic*: **1 - noise**, above noise / 2^n if noise < 2^n / (2^n + 1).
 
-    With the default parameters: 0, 0.09, 0.09, 0.28.
+    With the default parameters: 0, 0.05, 0.05, 0.2.
 
     Args:
         size: n, at least 2.
@@ -179,7 +179,7 @@ def hidden_dependence(
 
 @lru_cache(maxsize=8)
 def long_chain(
-    size: int = 4, noise: float = 0.6, seed: int = 0, num_rows: int = NUM_ROWS
+    size: int = 4, noise: float = 0.64, seed: int = 0, num_rows: int = NUM_ROWS
 ) -> MultilabelDataset:
     r"""Error propagation along long chains: one wrong step, and each of h further ones is a coin toss.
 
@@ -200,7 +200,7 @@ def long_chain(
       least noise / (3h / 2) >= noise / m; a label of S has q / m, less: **noise / 2^h**.
     - *Dynamic*: **1 - noise**. It takes no more than a fixed order for each bit: a doubtful label first.
 
-    With the default parameters: 0.0375, 0.0375, 0.21875, 0.4.
+    With the default parameters: 0.04, 0.04, 0.2, 0.36.
 
     Args:
         size: h, from 1 to 10.
