@@ -12,7 +12,7 @@ _ENTRIES = (
     CatalogueEntry(
         "digit-scenes",
         "pictures of two to four handwritten digits, by the digits present",
-        *(4000, 2000, 256, 10, 2.99),
+        *(4000, 2000, 256, 10, 2.991),
         "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits. UCI Repository, 1998 (the scans)",
         licence="The scans are distributed with scikit-learn; UCI states CC BY 4.0 for them.",
     ),

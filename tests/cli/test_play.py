@@ -16,7 +16,7 @@ def test_an_episode_is_shown_step_by_step():
     assert result.exit_code == 0, result.output
     assert "input 3 of test, step 0" in result.output
     assert "chain   (nothing yet)" in result.output
-    assert "true    6 7 8" in result.output
+    assert "true    5 6 7 8" in result.output
     assert "subset_accuracy" in result.output
     assert run("play", "labelchain/DigitScenes-v0", "--index", 3).output == result.output
 
