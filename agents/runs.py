@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from labelchain.agents.settings import Settings
 from labelchain.envs.files import written_beside
-from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
+from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
 """Called now and then with the share of the work done, in [0, 1], and a few words on what is being done."""
@@ -31,6 +32,16 @@ PACKAGES = (
     "sb3-contrib",
     "torch",
 )
+
+
+LAYOUT = {
+    "Comparison": {
+        f"{name}, {split}": ["Multiline", [rf"^{tag}/{name}$"]]
+        for tag, split in (("eval", "validation"), ("test", "test"))
+        for name in ("nDCG@5", "P@1", "f1_example", "subset_accuracy")
+    }
+}
+"""The metrics that matter most, side by side in the tab of custom scalars."""
 
 
 class RunError(ValueError):
@@ -145,25 +156,47 @@ class Run:
 class RunLogger:
     """Writes a run's TensorBoard events, under the same tags for every learner.
 
-    ``eval/<metric>`` are validation metrics while learning, ``test/<metric>`` the final ones,
-    ``train/<figure>`` what the learner says of itself. The step is the number of inputs seen, so that
-    curves compare.
+    ``eval/<metric>`` are validation metrics while learning, ``chain/<metric>`` those of the chain itself (its
+    length, repeats, first error), ``test/<metric>`` the final ones, ``train/<figure>`` what the learner says
+    of itself, ``rollout/<figure>`` how it acts, ``time/<figure>`` what it took. The step is the number of
+    inputs seen, so that curves compare.
+
+    Args:
+        run: Whose events they are.
+        purge_step: Of a run that goes on: what was logged from this step on does not count.
+        seconds: How long the run had taken before this logger was made.
+
+    Attributes:
+        writer: What scalars are not enough for.
     """
 
-    def __init__(self, run: Run, purge_step: int | None = None) -> None:
+    def __init__(self, run: Run, purge_step: int | None = None, seconds: float = 0.0) -> None:
         self._run = run
-        self._writer = SummaryWriter(str(run.directory), purge_step=purge_step)
+        self._begun = time.perf_counter() - seconds
+        self.writer = SummaryWriter(str(run.directory), purge_step=purge_step)
 
     def __enter__(self) -> RunLogger:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._writer.close()
+        self.writer.close()
 
     def scalars(self, prefix: str, values: Mapping[str, float], step: int) -> None:
-        """Write ``prefix/name`` for each value."""
+        """Write ``prefix/name`` for each value.
+
+        With the metrics of an evaluation (``eval``), those of the chain itself go under ``chain/``, and the
+        time goes beside them, ``time/seconds``.
+        """
         for name, value in values.items():
-            self._writer.add_scalar(f"{prefix}/{name}", value, step)
+            group = "chain" if prefix == "eval" and name in CHAIN_METRICS else prefix
+            self.writer.add_scalar(f"{group}/{name}", value, step)
+        if prefix == "eval":
+            self.writer.add_scalar("time/seconds", self.seconds, step)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken."""
+        return time.perf_counter() - self._begun
 
     def final(self, metrics: Mapping[str, float], step: int) -> None:
         """Write the final test metrics and the hyperparameters that go with them."""
@@ -177,8 +210,9 @@ class RunLogger:
             chosen | values, {f"test/{name}": value for name, value in metrics.items()}
         )
         for part in parts:
-            self._writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
-        self._writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
+            self.writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
+        self.writer.add_custom_scalars(LAYOUT)
+        self.writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
 
 
 def read_json(path: Path) -> dict[str, Any]:
