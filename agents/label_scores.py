@@ -13,7 +13,7 @@ from labelchain.agents.decoding import ChainPredictor, StepModel
 from labelchain.agents.rollouts import label_set_part
 from labelchain.envs.evaluation import Predictor
 
-SAMPLED_CHAINS = 4
+SAMPLED_CHAINS = 8
 
 
 @runtime_checkable
@@ -47,14 +47,13 @@ def label_scores(
     if isinstance(chooser, ChainPredictor):
         generator = torch.Generator(chooser.device).manual_seed(seed)
         inputs = torch.from_numpy(features).to(chooser.device)
-        included: NDArray[np.float32] = (
-            inclusion_probabilities(chooser.model, inputs, chooser.max_labels, generator).cpu().numpy()
-        )
-        return included
+        included = inclusion_probabilities(chooser.model, inputs, chooser.max_labels, generator)
+        scores: NDArray[np.float32] = included.clamp(max=1.0).cpu().numpy()
+        return scores
     chains = chooser.predict(features).chains
-    scores = np.zeros((len(features), num_labels + 1), dtype=np.float32)
-    scores[np.arange(len(features))[:, None], chains] = 1.0  # -1, the padding, falls on the last column
-    return scores[:, :num_labels]
+    held = np.zeros((len(features), num_labels + 1), dtype=np.float32)
+    held[np.arange(len(features))[:, None], chains] = 1.0  # -1, the padding, falls on the last column
+    return held[:, :num_labels]
 
 
 @torch.no_grad()
@@ -68,8 +67,8 @@ def inclusion_probabilities(
     """Estimate the probability that a sampled chain holds each label.
 
     A label is emitted at most once, so that probability is the expected sum, over the steps of a chain, of
-    the label's probability at each step. The sum along a few sampled chains estimates it without bias, and
-    with far less noise than counting the labels of those chains.
+    the label's probability at each step. The mean of that sum over a few sampled chains estimates it without
+    bias, and unlike a count of the labels in those chains it tells rare labels from impossible ones.
 
     Args:
         model: Gives the step distributions; put networks in eval mode.
@@ -79,7 +78,7 @@ def inclusion_probabilities(
         num_chains: Chains sampled per input.
 
     Returns:
-        ``(n, num_labels)`` float32 in [0, 1].
+        ``(n, num_labels)`` float32; an estimate may lie a little above 1.
     """
     num_rows, num_labels = len(features), model.num_labels
     total = torch.zeros(num_rows, num_labels, device=features.device)
@@ -97,4 +96,4 @@ def inclusion_probabilities(
                 break
             emitted = emitted.scatter(1, action[:, None], True)
             state = model.advance(tuple(tensor[going] for tensor in state), action)
-    return (total / num_chains).clamp(max=1.0)
+    return total / num_chains

@@ -62,6 +62,8 @@ def label_order(labels: sparse.csr_array, chains: NDArray[np.int64]) -> LabelOrd
 def order_image(order: LabelOrder, frequencies: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:
     """Draw the mean position of every label against its training frequency and its error rate.
 
+    The larger a point, the more chains hold its label.
+
     Args:
         order: Where the labels stand.
         frequencies: ``(num_labels,)`` training rows with each label.
@@ -72,23 +74,22 @@ def order_image(order: LabelOrder, frequencies: NDArray[np.int64], names: Sequen
     """
     most_held = np.sort(np.argsort(-order.count, kind="stable")[:DRAWN])
     labels, position = order.labels[most_held], order.position[most_held]
-    figure = Figure(figsize=(11, 5), dpi=80, layout="constrained")
+    # TensorBoard shows images small: two panels above each other, in large letters, stay legible.
+    figure = Figure(figsize=(6, 8), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2, sharey=True)
+    upper, lower = figure.subplots(2, 1)
     against = {
         "training frequency (rows)": frequencies[labels].astype(np.float64),
         "error rate on the test split": 100.0 * order.error_rate[most_held],
     }
-    for axes, (title, values) in zip((left, right), against.items(), strict=True):
+    for axes, (title, values) in zip((upper, lower), against.items(), strict=True):
         _scatter(axes, values, position, order.count[most_held], [names[label] for label in labels])
-        axes.set_xlabel(f"{title}{_correlation(values, position)}")
+        axes.set_xlabel(f"{title}{_correlation(values, position)}", fontsize=14)
     if len(labels) and frequencies[labels].max() > 50 * max(1, frequencies[labels].min()):
-        left.set_xscale("symlog", linthresh=1)
-    right.xaxis.set_major_formatter("{x:.0f} %")
-    left.set_ylabel("mean position in the chain (first on top)")
-    left.invert_yaxis()
-    left.yaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle("Which labels go first: greedy chains on the test split; size: how many chains hold it")
+        upper.set_xscale("symlog", linthresh=1)
+    lower.xaxis.set_major_formatter("{x:g} %")
+    figure.supylabel("mean position in the chain (first on top)", fontsize=14)
+    figure.suptitle("Which labels go first", fontsize=16)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
 
@@ -96,14 +97,17 @@ def order_image(order: LabelOrder, frequencies: NDArray[np.int64], names: Sequen
 def _scatter(
     axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], count: NDArray[np.int64], names: list[str]
 ) -> None:
-    """One point a label, its area by how many chains hold it; few labels are named."""
+    """One point a label, first position on top, its area by how many chains hold it; few are named."""
     few = len(names) <= NAMED
-    axes.scatter(x, y, s=(15 + 150 * count / max(1, count.max(initial=1))), color=COLOUR, alpha=0.35, lw=0)
+    area = 20 + 180 * count / count.max(initial=1)
+    axes.scatter(x, y, s=area, color=COLOUR, alpha=0.5 if few else 0.3, lw=0)
     for index in range(len(names) if few else 0):
         axes.annotate(
-            names[index][:24], (x[index], y[index]), xytext=(5, 4), textcoords="offset points", fontsize=9
+            names[index][:24], (x[index], y[index]), xytext=(8, 3), textcoords="offset points", fontsize=13
         )
-    axes.margins(0.08)
+    axes.margins(0.1)
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=12)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -112,4 +116,4 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
     """Spearman's rank correlation as text, empty where it is not defined."""
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return ""
-    return f"\nrank correlation with the position: {spearmanr(x, y).statistic:+.2f}"
+    return f"\n(rank correlation with position: {spearmanr(x, y).statistic:+.2f})"

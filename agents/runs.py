@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -35,13 +36,13 @@ PACKAGES = (
 
 
 LAYOUT = {
-    "Comparison": {
-        f"{name}, {split}": ["Multiline", [rf"^{tag}/{name}$"]]
-        for tag, split in (("eval", "validation"), ("test", "test"))
-        for name in ("nDCG@5", "P@1", "f1_example", "subset_accuracy")
-    }
+    category: {tag: ["Multiline", [f"^{tag}$"]] for tag in tags}
+    for category, tags in {
+        "Which learner is better": ("eval/nDCG@5", "eval/P@1", "eval/f1_example", "eval/subset_accuracy"),
+        "How its chains are": ("chain/length", "chain/first_error", "rollout/ep_rew_mean"),
+    }.items()
 }
-"""The metrics that matter most, side by side in the tab of custom scalars."""
+"""The curves that matter most, side by side in TensorBoard's tab of custom scalars."""
 
 
 class RunError(ValueError):
@@ -209,6 +210,12 @@ class RunLogger:
         parts = hparams(  # type: ignore[no-untyped-call]
             chosen | values, {f"test/{name}": value for name, value in metrics.items()}
         )
+        # TensorBoard shows those marked as different first, and a run does not know the others: name them.
+        of_experiment = parts[0].value[0].metadata.plugin_data
+        content = HParamsPluginData.FromString(of_experiment.content)
+        for info in content.experiment.hparam_infos:
+            info.differs = info.name in chosen
+        of_experiment.content = content.SerializeToString()
         for part in parts:
             self.writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self.writer.add_custom_scalars(LAYOUT)

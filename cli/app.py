@@ -152,7 +152,7 @@ def compare(
         if results["gain_over_best_order"]:
             console.print(gains_table(results))
         console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)
-        console.print(f"curves:  labelchain board {folder}", highlight=False)
+        console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -40,8 +40,7 @@ def serve(console: Console, folder: Path, port: int | None) -> None:
         address = board.launch()
     except program.TensorBoardServerException as error:
         raise UsageError(f"TensorBoard does not start: {error.msg}; choose another --port") from error
-    console.print(f"TensorBoard on {folder}: {address}", highlight=False)
-    console.print("Ctrl-C stops it.", highlight=False)
+    console.print(f"{folder} is shown at {address}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
