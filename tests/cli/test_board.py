@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
+import pytest
 from tensorboard import program
 from typer.testing import CliRunner
 
@@ -57,6 +58,7 @@ def test_a_folder_without_events_is_refused(tmp_path):
         assert message in result.stderr
 
 
+@pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")  # TensorBoard's
 def test_a_port_that_is_taken_is_refused(make_run, monkeypatch):
     class Refusing:
         def configure(self, **flags):
