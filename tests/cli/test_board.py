@@ -1,5 +1,6 @@
 """``labelchain board``: serves a folder until Ctrl-C, refuses what it cannot show."""
 
+import importlib
 import re
 import signal
 import socket
@@ -8,7 +9,6 @@ import sys
 import urllib.request
 
 import pytest
-from tensorboard import program
 from typer.testing import CliRunner
 
 from labelchain.agents.runs import RunLogger
@@ -60,6 +60,8 @@ def test_a_folder_without_events_is_refused(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")  # TensorBoard's
 def test_a_port_that_is_taken_is_refused(make_run, monkeypatch):
+    program = importlib.import_module("tensorboard.program")
+
     class Refusing:
         def configure(self, **flags):
             assert flags["port"] == 6006
