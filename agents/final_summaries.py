@@ -15,7 +15,7 @@ from labelchain.envs.evaluation import Evaluation, Predictor
 
 SHOWN_CHAINS = 12
 """Test inputs whose chains are shown as text."""
-CURVE_ROWS, CURVE_ENTRIES = 1_000, 4_000_000
+CURVE_ROWS, CURVE_ENTRIES = 1_000, 500_000
 """Test inputs that precision-recall curves are drawn from, and rows x labels of them, at most."""
 CURVE_LABELS = 5
 """The most frequent labels, which have a curve of their own."""
