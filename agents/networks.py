@@ -68,9 +68,11 @@ class ChainNetwork(nn.Module):
         num_labels: L; output ``L`` is STOP.
         config: Its shape.
         state_parts: How many tensors its state has.
+        embed: ``num_labels + 1`` embeddings; that of no label is the last.
     """
 
     state_parts: ClassVar[int]
+    embed: nn.Embedding
 
     def __init__(
         self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"

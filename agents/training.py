@@ -22,6 +22,7 @@ from labelchain.agents.checkpoints import (
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.likelihood import Batch, Objective, label_lists
 from labelchain.agents.networks import ChainNetwork, make_network
+from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
 
@@ -71,19 +72,25 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         else:
             run.forget_events()  # of an epoch that was stopped before it was saved
         rows = dataset.rows("train")
-        with RunLogger(run, purge_step=state.epoch * len(rows) + 1 if state.epoch else None) as logger:
+        purge_step = state.epoch * len(rows) + 1 if state.epoch else None
+        with RunLogger(run, purge_step, state.seconds) as logger:
             while state.epoch < total:
                 phase, epoch_in_phase = _phase_of(phases, state.epoch)
                 if epoch_in_phase == 0:
                     state.begin(phase)
-                figures = _epoch(run, dataset, phase, epoch_in_phase, state)
+                figures, speed = _epoch(run, dataset, phase, epoch_in_phase, state)
                 state.epoch += 1
                 state.env_steps += round(figures.pop("env_steps"))
+                step = state.epoch * len(rows)
                 model = ChainPredictor(state.network.eval(), run.settings.chain_limit(dataset))
                 metrics = evaluate(model, dataset, "validation").metrics
-                logger.scalars("train", figures, state.epoch * len(rows))
-                logger.scalars("eval", metrics, state.epoch * len(rows))
-                logger.scalars("time", {"env_steps": state.env_steps}, state.epoch * len(rows))
+                seed = _seed(run, state.epoch, 1)  # not that of the next epoch
+                rollout, answers = training_figures(model, dataset, run.settings, seed)
+                logger.scalars("train", figures | answers, step)
+                logger.scalars("rollout", rollout, step)
+                logger.scalars("eval", metrics, step)
+                logger.scalars("time", {"env_steps": state.env_steps, "inputs_per_second": speed}, step)
+                state.seconds = logger.seconds
                 if phase is phases[-1]:
                     state.select(metrics)
                 save_tensors(last, state.content())
@@ -105,6 +112,7 @@ class _TrainingState:
         self.network = network
         self.epoch = 0
         self.env_steps = 0
+        self.seconds = 0.0
         self.selection = selection
         self.best = {family: Selection() for family in selection}
 
@@ -121,6 +129,7 @@ class _TrainingState:
             "format": FORMAT,
             "epoch": self.epoch,
             "env_steps": self.env_steps,
+            "seconds": self.seconds,
             "network": record_of(self.network),
             "optimiser": self.optimiser.state_dict(),
             "best": {family: {"score": s.score, "record": s.record} for family, s in self.best.items()},
@@ -130,6 +139,7 @@ class _TrainingState:
         try:
             self.epoch = int(content["epoch"])
             self.env_steps = int(content["env_steps"])
+            self.seconds = float(content["seconds"])
             self.network.load_state_dict(content["network"]["state"])
             self.begin(phases[0])
             self.optimiser.load_state_dict(content["optimiser"])
@@ -151,10 +161,13 @@ def _phase_of(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
 
 def _epoch(
     run: Run, dataset: MultilabelDataset, phase: Phase, epoch_in_phase: int, state: _TrainingState
-) -> dict[str, float]:
-    """Train one epoch; return the mean of each logged figure, and the sum of ``env_steps``."""
+) -> tuple[dict[str, float], float]:
+    """Train one epoch; return the mean of each logged figure with the sum of ``env_steps``, and its speed.
+
+    The speed is in inputs per second.
+    """
     begun = time.perf_counter()
-    seed = int(np.random.SeedSequence([run.seed, state.epoch]).generate_state(1)[0])
+    seed = _seed(run, state.epoch)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     batches = list(_batches(dataset.rows("train"), run.settings.batch_size, seed))
@@ -177,14 +190,17 @@ def _epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), run.settings.clip)
         state.optimiser.step()
-        for name, value in logs.items():
+        for name, value in {"loss": loss.item(), **logs}.items():
             figures.setdefault(name, []).append(value)
     means = {name: float(np.mean(values)) for name, values in figures.items()}
     means["env_steps"] = float(sum(figures["env_steps"]))
-    return means | {
-        "learning_rate": state.optimiser.param_groups[0]["lr"],
-        "inputs_per_second": sum(map(len, batches)) / (time.perf_counter() - begun),
-    }
+    means["learning_rate"] = state.optimiser.param_groups[0]["lr"]
+    return means, sum(map(len, batches)) / (time.perf_counter() - begun)
+
+
+def _seed(run: Run, *place: int) -> int:
+    """What all randomness of a place in training follows from."""
+    return int(np.random.SeedSequence([run.seed, *place]).generate_state(1)[0])
 
 
 def _batches(rows: np.ndarray, batch_size: int, seed: int) -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ from labelchain.agents.chain_pg import rl_objective, rl_phases
 from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
+from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.training import train
 from labelchain.baselines.reordering import SampledOrder
@@ -64,7 +65,10 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     save_chain_model(run.directory / "model.pt", ranking, label_set, limit)
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
     run.forget_events()
-    with RunLogger(run) as logger:
-        model = load_chain_model(run.directory / "model.pt", dataset)
+    model = load_chain_model(run.directory / "model.pt", dataset)
+    with RunLogger(run, seconds=sum(Run.open(part).seconds() for part in parts)) as logger:
+        rollout, answers = training_figures(model, dataset, run.settings, run.seed)
+        logger.scalars("train", answers, seen)
+        logger.scalars("rollout", rollout, seen)
         logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
     return seen

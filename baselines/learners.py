@@ -10,8 +10,9 @@ from pathlib import Path
 
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
+from labelchain.agents.final_summaries import log_final
 from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
-from labelchain.agents.runs import Progress, Run, RunLogger
+from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.agents.training import Phase, train
 from labelchain.baselines.composite import combine_outputs, train_joint
@@ -154,11 +155,12 @@ def fit(
             fit(Run(where, name, run.dataset, run.seed, run.settings), dataset, share)
             directories.append(where)
         seen = combine_outputs(run, dataset, directories)
-    metrics = evaluate(learner.load(run, dataset), dataset, "test").metrics
-    with RunLogger(run) as logger:
-        logger.final(metrics, seen)
-    run.finish(metrics, time.perf_counter() - begun)
-    return metrics
+    predictor = learner.load(run, dataset)
+    evaluation = evaluate(predictor, dataset, "test")
+    seconds = time.perf_counter() - begun
+    log_final(run, dataset, predictor, evaluation, seen)
+    run.finish(evaluation.metrics, seconds)
+    return evaluation.metrics
 
 
 def _scaled(progress: Progress, number: int, total: int, name: str) -> Progress:

@@ -152,7 +152,24 @@ def compare(
         if results["gain_over_best_order"]:
             console.print(gains_table(results))
         console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)
-        console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
+        console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def board(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run or of a comparison.")],
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, show_default="6006, or the next one that is free")
+    ] = None,
+) -> None:
+    """Show curves, chains, orders and hyperparameters of runs in TensorBoard, in the browser.
+
+    Runs may still be in training: the page follows them.
+    """
+    with reported_errors():
+        from labelchain.cli.board import serve
+
+        serve(console, folder, port)
 
 
 @app.command()
