@@ -221,12 +221,12 @@ def order_statistics(chains: NDArray[np.int64], frequencies: NDArray[np.int64]) 
 
     - ``labels_used``: how many labels are in any chain.
     - ``rank_correlation``: Spearman's, between the mean position of a label in its chains and its frequency;
-      -1 if frequent labels always come first, NaN if it is not defined.
+      -1 if frequent labels always come first; left out where it is not defined.
     - ``position_deviation``: the standard deviation of the position of a label from input to input, mean over
       labels; 0 if each label always has the same place.
 
     >>> order_statistics(np.array([[2, 0], [2, 1], [0, 2]]), np.array([20, 10, 30]))
-    {'labels_used': 3.0, 'rank_correlation': -0.866..., 'position_deviation': 0.32...}
+    {'labels_used': 3.0, 'position_deviation': 0.32..., 'rank_correlation': -0.866...}
 
     Args:
         chains: ``(n, length)`` distinct labels in order, padded with -1.
@@ -237,12 +237,13 @@ def order_statistics(chains: NDArray[np.int64], frequencies: NDArray[np.int64]) 
     counts = np.bincount(labels, minlength=len(frequencies))
     used = np.flatnonzero(counts)
     if used.size == 0:
-        return {"labels_used": 0.0, "rank_correlation": math.nan, "position_deviation": math.nan}
+        return {"labels_used": 0.0}
     mean = np.bincount(labels, weights=step, minlength=len(frequencies))[used] / counts[used]
     square = np.bincount(labels, weights=step**2, minlength=len(frequencies))[used] / counts[used]
-    varied = np.ptp(mean) > 0 and np.ptp(frequencies[used]) > 0
-    return {
+    figures = {
         "labels_used": float(used.size),
-        "rank_correlation": float(spearmanr(mean, frequencies[used]).statistic) if varied else math.nan,
         "position_deviation": float(np.sqrt(np.maximum(square - mean**2, 0.0)).mean()),
     }
+    if np.ptp(mean) > 0 and np.ptp(frequencies[used]) > 0:
+        figures["rank_correlation"] = float(spearmanr(mean, frequencies[used]).statistic)
+    return figures
