@@ -95,7 +95,7 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
         self.render_mode = _checked_render_mode(render_mode)
         self._episode = EpisodeBatch(1, dataset, split, reward, max_labels, repeat_penalty, observation)
         self.dataset = self._episode.dataset
-        self.split = split
+        self.split, self.reward = split, reward
         self.max_labels = self._episode.chains.max_steps
         self.observation_space = self._episode.observation_space()  # type: ignore[assignment]
         self.action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
@@ -226,7 +226,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             num_envs, dataset, split, reward, max_labels, repeat_penalty, observation
         )
         self.dataset = self._episodes.dataset
-        self.split = split
+        self.split, self.reward = split, reward
         self.max_labels = self._episodes.chains.max_steps
         self.single_observation_space = self._episodes.observation_space()
         self.single_action_space = gym.spaces.Discrete(self.dataset.num_labels + 1)
@@ -269,7 +269,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             gymnasium.error.ResetNeeded: If an environment has no episode under way.
             ValueError: If an action is not in the action space.
         """
-        actions = self._checked(actions)
+        actions = self._episodes.checked_actions(actions)
         if self._ended is None or (self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any()):
             raise gym.error.ResetNeeded("call reset() before step(): an environment has no episode under way")
         step = self._episodes.step(actions)
@@ -326,17 +326,6 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             raise ValueError("options['reset_mask'] must name an environment, and all of them at first")
         index = options.get("index")
         return mask, None if index is None else self._episodes.checked_index(index, (self.num_envs,))
-
-    def _checked(self, actions: Any) -> NDArray[np.int64]:
-        array = np.asarray(actions)
-        if array.shape != (self.num_envs,) or not np.issubdtype(array.dtype, np.integer):
-            raise ValueError(
-                f"actions must be integers of shape ({self.num_envs},), "
-                f"got shape {array.shape} of {array.dtype}"
-            )
-        if array.min() < 0 or array.max() > self.dataset.num_labels:
-            raise ValueError(f"actions must be in 0..{self.dataset.num_labels}, got {actions!r}")
-        return array.astype(np.int64)
 
     def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
         """Masks and rows; zero where ``mask`` ``(num_envs,)`` is false, as Gymnasium has it."""

@@ -99,6 +99,22 @@ class EpisodeBatch:
             raise ValueError(f"options['index'] must be {what} in 0..{len(self.rows) - 1}, got {values!r}")
         return index.astype(np.int64)
 
+    def checked_actions(self, actions: Any) -> NDArray[np.int64]:
+        """One action of a caller of ``step`` per environment, as an array.
+
+        Raises:
+            ValueError: If they have another shape, are not integers, or are out of range.
+        """
+        array = np.asarray(actions)
+        shape, num_labels = self.index.shape, self.dataset.num_labels
+        if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(
+                f"actions must be integers of shape {shape}, got shape {array.shape} of {array.dtype}"
+            )
+        if array.min() < 0 or array.max() > num_labels:
+            raise ValueError(f"actions must be in 0..{num_labels}, got {actions!r}")
+        return array.astype(np.int64)
+
     def begin(self, which: NDArray[np.int64], index: NDArray[np.int64]) -> None:
         """Begin episodes ``which`` ``(n,)`` on rows ``index`` ``(n,)`` of the split."""
         rows = self.rows[index]
