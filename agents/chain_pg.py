@@ -22,7 +22,7 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> Objective:
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
         return ExpectedRewardObjective(reward, limit)
-    return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy)
+    return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy, settings.baseline)
 
 
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:

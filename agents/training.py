@@ -20,7 +20,8 @@ from labelchain.agents.checkpoints import (
     save_tensors,
 )
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.likelihood import Batch, Objective, label_lists
+from labelchain.agents.gradient_step import gradient_step
+from labelchain.agents.likelihood import Batch, Objective
 from labelchain.agents.networks import ChainNetwork, make_network
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
@@ -164,19 +165,13 @@ def _epoch(
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        batch = Batch(
-            torch.from_numpy(dataset.dense_features(rows)), label_lists(dataset, torch.from_numpy(rows))
-        )
-        loss, logs = phase.objective.loss(network, batch, generator)
+        loss, logs = phase.objective.loss(network, Batch.of(dataset, rows), generator)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "
                 f"batch {number + 1} (rows {rows[:3].tolist()}, ...); try a lower learning rate"
             )
-        state.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), run.settings.clip)
-        state.optimiser.step()
+        gradient_step(network, state.optimiser, loss, run.settings.clip)
         for name, value in logs.items():
             figures.setdefault(name, []).append(value)
     means = {name: float(np.mean(values)) for name, values in figures.items()}
