@@ -1,133 +1,108 @@
-"""Stable-Baselines3 and sb3-contrib agents, unchanged, on the environment."""
+"""Stable-Baselines3 and sb3-contrib agents, unchanged, on ``ChainVecEnv``."""
 
 from __future__ import annotations
 
-import copy
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from sb3_contrib import MaskablePPO
-from stable_baselines3 import PPO
+from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
+from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
-from torch import Tensor
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.save_util import load_from_zip_file
 
+from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderStatistics
+from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.checkpoints import check_fits
-from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.networks import State
+from labelchain.agents.extractors import RowExtractor
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
-from labelchain.envs import LabelChainEnv, MultilabelDataset, evaluate
+from labelchain.agents.sb3_policies import policy_predictor
+from labelchain.agents.zoo_hyperparameters import ZooEntry, zoo_entry
+from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
-from labelchain.envs.files import written_beside
 
-ALGORITHMS: dict[str, type[PPO] | type[MaskablePPO]] = {"ppo": PPO, "maskable-ppo": MaskablePPO}
-
-NUM_ENVS = 32
-HYPERPARAMETERS: dict[str, Any] = {
-    "n_steps": 64,
-    "batch_size": 512,
-    "n_epochs": 6,
-    "learning_rate": 1e-3,
-    "gamma": 0.9,
-    "ent_coef": 0.01,
-    "policy_kwargs": {"net_arch": [256, 256]},
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
+    "ppo": PPO,
+    "a2c": A2C,
+    "dqn": DQN,
+    "qr-dqn": QRDQN,
+    "maskable-ppo": MaskablePPO,
+    "recurrent-ppo": RecurrentPPO,
 }
-"""Values that suit DigitScenes."""
+
 NUM_EVALUATIONS = 10
+EPISODES_BETWEEN_LOGS = 100
+"""How often off-policy agents write ``rollout/``, ``train/`` and ``time/``; the others: after each rollout."""
 
 
-class PolicyStepModel:
-    """An actor-critic policy as a step model, so that agents are decoded and evaluated as networks are.
-
-    Labels already out are masked, also for agents that were trained without masks.
-    """
-
-    state_parts = 2
-
-    def __init__(self, policy: Any, num_labels: int) -> None:
-        self.policy = policy
-        self.num_labels = num_labels
-
-    def start(self, features: Tensor) -> State:
-        """Nothing emitted; features ``(n, num_features)``."""
-        return features, torch.zeros(len(features), self.num_labels, device=features.device)
-
-    def advance(self, state: State, labels: Tensor) -> State:
-        """One more label ``(n,)``."""
-        features, emitted = state
-        return features, emitted.scatter(1, labels[:, None], 1.0)
-
-    def log_probs(self, state: State, emitted: Tensor) -> Tensor:
-        """The policy's distribution without the labels already out, ``(n, num_labels + 1)``."""
-        features, out = state
-        distribution = self.policy.get_distribution({"features": features, "emitted": out})
-        logits: Tensor = distribution.distribution.logits.clone()
-        logits[:, : self.num_labels].masked_fill_(emitted, -torch.inf)
-        return logits.log_softmax(dim=-1)
-
-
-class ExactEvaluation(BaseCallback):
-    """Evaluates on the validation split now and then, keeps the best policy per family of metrics.
+class ReportProgress(BaseCallback):
+    """Tells how far the training is, a hundred times.
 
     Args:
-        run: Where ``eval/`` scalars go; their step is the number of inputs seen (episodes finished).
-        dataset: The data.
-        every: Environment steps between evaluations.
         progress: Told the share of the steps done.
+        steps: All steps.
     """
 
-    def __init__(self, run: Run, dataset: MultilabelDataset, every: int, progress: Progress) -> None:
+    def __init__(self, progress: Progress, steps: int) -> None:
         super().__init__()
-        self.run = run
-        self.dataset = dataset
-        self.every = every
         self.progress = progress
-        self.inputs_seen = 0
-        self.best: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._due = every
-
-    def _on_training_start(self) -> None:
-        self._logger = RunLogger(self.run)
+        self.steps = steps
+        self._told = -1
 
     def _on_step(self) -> bool:
-        self.inputs_seen += int(np.sum(self.locals["dones"]))
-        # What the last rollout ends with is evaluated after the policy has learned from it.
-        if self._due <= self.num_timesteps < self.run.settings.sb3_steps:
-            self._due += self.every
-            self._evaluate()
+        hundredths = min(100, 100 * self.num_timesteps // self.steps)
+        if hundredths > self._told:
+            self._told = hundredths
+            self.progress(hundredths / 100, "environment steps")
         return True
 
-    def _on_rollout_start(self) -> None:
-        self.progress(min(1.0, self.num_timesteps / self.run.settings.sb3_steps), "environment steps")
 
-    def _on_training_end(self) -> None:
-        self._evaluate()
-        self._logger.__exit__()
+def make_agent(
+    name: str,
+    dataset: MultilabelDataset,
+    entry: ZooEntry,
+    seed: int,
+    max_labels: int | None = None,
+    reward: str | None = None,
+) -> BaseAlgorithm:
+    """An agent on its environments, not trained yet.
 
-    def _evaluate(self) -> None:
-        predictor = policy_predictor(
-            self.model, self.dataset.num_labels, self.run.settings.chain_limit(self.dataset)
-        )
-        metrics = evaluate(predictor, self.dataset, "validation").metrics
-        self._logger.scalars("eval", metrics, self.inputs_seen)
-        for family, metric in self.run.settings.selection().items():
-            if family not in self.best or metrics[metric] > self.best[family][0]:
-                self.best[family] = metrics[metric], copy.deepcopy(self.model.policy.state_dict())
+    With sparse features the environments give row numbers, and the policy holds the feature matrix.
 
-
-def policy_predictor(model: BaseAlgorithm, num_labels: int, max_labels: int) -> ChainPredictor:
-    """A trained agent as a predictor."""
-    model.policy.set_training_mode(False)
-    return ChainPredictor(PolicyStepModel(model.policy, num_labels), max_labels, model.device)
+    Args:
+        name: One of :data:`ALGORITHMS`.
+        dataset: The data.
+        entry: The hyperparameters.
+        seed: Seeds the agent and its environments.
+        max_labels: Chain limit, or ``None`` for the default.
+        reward: The name of a reward, or ``None`` for that of the hyperparameters.
+    """
+    chosen = {"reward": reward} if reward is not None else {}
+    env = ChainVecEnv(
+        dataset,
+        entry.n_envs,
+        max_labels=max_labels,
+        observation="index" if dataset.is_sparse else "features",
+        **(entry.env_kwargs | chosen),
+    )
+    arguments = dict(entry.arguments)
+    if dataset.is_sparse:
+        arguments["policy_kwargs"] = {
+            **arguments.get("policy_kwargs", {}),
+            "features_extractor_class": RowExtractor,
+            "features_extractor_kwargs": {"dataset": dataset},
+        }
+    algorithm: Any = ALGORITHMS[name]
+    agent: BaseAlgorithm = algorithm(entry.policy, env, seed=seed, device="cpu", **arguments)
+    return agent
 
 
 def train_sb3(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
-    """Train an agent on SB3's own vector environment; write ``ranking.zip`` and ``label_set.zip``.
+    """Train an agent; write ``ranking.zip`` and ``label_set.zip``.
 
-    The two files hold the policies that the validation rows select for ranking and for label sets, in
+    The two files hold the agents that the validation rows select for ranking and for label sets, in
     Stable-Baselines3's own format. A run that was stopped starts again.
 
     Returns:
@@ -136,21 +111,24 @@ def train_sb3(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     settings = run.settings
     limit = settings.chain_limit(dataset)
     run.forget_events()
-
-    def make() -> LabelChainEnv:
-        return LabelChainEnv(dataset, reward=settings.sb3_reward, max_labels=limit)
-
-    env = VecMonitor(DummyVecEnv([make] * NUM_ENVS), info_keywords=("is_success",))
-    model = ALGORITHMS[run.learner]("MultiInputPolicy", env, seed=run.seed, device="cpu", **HYPERPARAMETERS)
-    model.set_logger(configure(str(run.directory), ["tensorboard"]))
-    callback = ExactEvaluation(run, dataset, max(1, settings.sb3_steps // NUM_EVALUATIONS), progress)
-    model.learn(settings.sb3_steps, callback=callback)
-    for family, (_, state) in callback.best.items():
-        model.policy.load_state_dict(state)
-        with written_beside(run.directory / f"{family}.zip") as temporary:
-            model.save(temporary)
-    env.close()
-    return callback.inputs_seen
+    entry = zoo_entry(run.learner, dataset.name)
+    steps = entry.n_timesteps if settings.sb3_steps is None else settings.sb3_steps
+    agent: Any = make_agent(run.learner, dataset, entry, run.seed, limit, settings.sb3_reward)
+    # The data stay out of the saved files.
+    agent.policy_kwargs = _with_data(agent.policy_kwargs, run.dataset)
+    agent.set_logger(configure(str(run.directory), ["tensorboard"]))
+    best = [BestCheckpoint(_file(run, family), metric) for family, metric in settings.selection().items()]
+    with RunLogger(run) as logger:
+        evaluation = ExactEvaluation(
+            dataset,
+            max(1, steps // NUM_EVALUATIONS),
+            max_labels=limit,
+            after=[*best, OrderStatistics()],
+            log=logger.scalars,
+        )
+        log_interval = EPISODES_BETWEEN_LOGS if isinstance(agent, OffPolicyAlgorithm) else 1
+        agent.learn(steps, callback=[evaluation, ReportProgress(progress, steps)], log_interval=log_interval)
+    return evaluation.inputs_seen
 
 
 def load_sb3(run: Run, dataset: MultilabelDataset) -> Predictor:
@@ -163,23 +141,46 @@ def load_sb3(run: Run, dataset: MultilabelDataset) -> Predictor:
     """
     limit = run.settings.chain_limit(dataset)
     ranking, label_set = (
-        policy_predictor(_load(run, family, dataset), dataset.num_labels, limit)
-        for family in run.settings.selection()
+        policy_predictor(_load(run, family, dataset), limit) for family in run.settings.selection()
     )
     return SelectedPredictor(ranking, label_set)
 
 
+def _file(run: Run, family: str) -> Path:
+    return run.directory / f"{family}.zip"
+
+
+def _with_data(policy_kwargs: dict[str, Any], dataset: str | MultilabelDataset) -> dict[str, Any]:
+    """The arguments of a policy, with another data set if its extractor looks rows up."""
+    if policy_kwargs.get("features_extractor_class") is not RowExtractor:
+        return policy_kwargs
+    extractor = policy_kwargs["features_extractor_kwargs"] | {"dataset": dataset}
+    return policy_kwargs | {"features_extractor_kwargs": extractor}
+
+
 def _load(run: Run, family: str, dataset: MultilabelDataset) -> BaseAlgorithm:
-    path = run.directory / f"{family}.zip"
+    path = _file(run, family)
     if not path.exists():
         raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved in part")
+    algorithm = ALGORITHMS[run.learner]
     try:
-        model = ALGORITHMS[run.learner].load(path, device="cpu")
-        spaces: Any = model.observation_space
-        shape = spaces["features"].shape[0], spaces["emitted"].n
+        data, parameters, _ = load_from_zip_file(path, device="cpu")
+        assert data is not None and parameters is not None
+        policy: Any = parameters["policy"]
+        shape = _num_features(data, policy), int(data["action_space"].n) - 1
+        policy_kwargs = _with_data(data["policy_kwargs"], dataset)
     except Exception as error:  # a damaged pickle raises anything
         raise RunError(
             f"{path} is not a Stable-Baselines3 model, or is damaged ({error}); train again"
         ) from error
     check_fits(path, *shape, dataset)
-    return model
+    return algorithm.load(path, device="cpu", custom_objects={"policy_kwargs": policy_kwargs})
+
+
+def _num_features(data: dict[str, Any], parameters: dict[str, Any]) -> int:
+    """Columns of the inputs of a saved agent; one that observes row numbers has them in its extractor."""
+    seen = data["observation_space"].spaces
+    if "features" in seen:
+        return int(seen["features"].shape[0])
+    name = next(name for name in parameters if name.endswith("features_extractor.project.weight"))
+    return int(parameters[name].shape[0])

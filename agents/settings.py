@@ -51,17 +51,18 @@ class Settings(NetworkConfig):
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
-    sb3_steps: int = 150_000
-    """Environment steps of Stable-Baselines3 agents."""
-    sb3_reward: str = "f1"
-    """The reward of Stable-Baselines3 agents, by name."""
+    sb3_steps: int | None = None
+    """Environment steps of Stable-Baselines3 agents; by default what ``agents/hyperparameters`` says."""
+    sb3_reward: str | None = None
+    """The reward of Stable-Baselines3 agents, by name; by default what ``agents/hyperparameters`` says."""
 
     def __post_init__(self) -> None:
         """Raise ValueError on a value out of range."""
         super().__post_init__()
-        for name in ("epochs", "batch_size", "sb3_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "sb3_steps", "max_labels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         for name in ("learning_rate", "rl_learning_rate", "clip"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
@@ -79,9 +80,7 @@ class Settings(NetworkConfig):
             raise ValueError(
                 f"label_set_metric must be one of {', '.join(usable)}, got {self.label_set_metric!r}"
             )
-        if self.max_labels is not None and self.max_labels < 1:
-            raise ValueError(f"max_labels must be at least 1, got {self.max_labels}")
-        for name in (self.reward, self.sb3_reward):
+        for name in filter(None, (self.reward, self.sb3_reward)):
             make_reward(name, num_labels=1)
         if self.estimator == "all-actions" and make_reward(self.reward, num_labels=1).at_end:
             raise ValueError(

@@ -15,7 +15,9 @@ from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
 
-COMPARED = tuple(name for name in LEARNERS if name != "ppo")
+UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
+"""Agents that learn without masks: ``maskable-ppo`` stands for all of Stable-Baselines3's."""
+COMPARED = tuple(name for name in LEARNERS if name not in UNMASKED)
 """The learners of a comparison unless others are named."""
 
 Results = dict[str, Any]

@@ -103,6 +103,10 @@ LEARNERS: dict[str, Learner] = {
         parts=("target-reordering", "chain-pg"),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
+    "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
+    "dqn": Learner("Stable-Baselines3's DQN", train_sb3, load_sb3),
+    "qr-dqn": Learner("sb3-contrib's DQN with quantile regression", train_sb3, load_sb3),
+    "recurrent-ppo": Learner("sb3-contrib's PPO with an LSTM", train_sb3, load_sb3),
     "maskable-ppo": Learner("sb3-contrib's PPO with action masks", train_sb3, load_sb3),
 }
 """By name, in the order of tables."""
