@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,6 +80,12 @@ class LikelihoodObjective:
 def chain_steps(chains: Tensor) -> int:
     """Environment steps of given chains ``(n, length)``, padded with -1: their labels, and a STOP each."""
     return int((chains >= 0).sum()) + len(chains)
+
+
+def shuffled_batches(rows: NDArray[np.int64], batch_size: int, seed: int) -> list[NDArray[np.int64]]:
+    """The rows in random order, in batches of nearly equal size: one epoch."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    return np.array_split(shuffled, max(1, math.ceil(len(rows) / batch_size)))
 
 
 def label_lists(dataset: MultilabelDataset, rows: Tensor) -> Tensor:

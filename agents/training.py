@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from labelchain.agents.checkpoints import (
 )
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.gradient_step import gradient_step
-from labelchain.agents.likelihood import Batch, Objective
+from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.networks import ChainNetwork, make_network
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
@@ -158,7 +158,7 @@ def _epoch(
     seed = int(np.random.SeedSequence([run.seed, state.epoch]).generate_state(1)[0])
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    batches = list(_batches(dataset.rows("train"), run.settings.batch_size, seed))
+    batches = shuffled_batches(dataset.rows("train"), run.settings.batch_size, seed)
     network = state.network.train()
     figures: dict[str, list[float]] = {}
     for number, rows in enumerate(batches):
@@ -180,9 +180,3 @@ def _epoch(
         "learning_rate": state.optimiser.param_groups[0]["lr"],
         "inputs_per_second": sum(map(len, batches)) / (time.perf_counter() - begun),
     }
-
-
-def _batches(rows: np.ndarray, batch_size: int, seed: int) -> Iterator[np.ndarray]:
-    """The rows in random order, in batches of nearly equal size."""
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    yield from np.array_split(shuffled, max(1, math.ceil(len(rows) / batch_size)))
