@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -199,7 +200,7 @@ class ChainPG(BaseAlgorithm):
 
         Raises:
             ValueError: If there is no environment.
-            FloatingPointError: If the loss is not finite.
+            FloatingPointError: If the loss or its gradient is not finite.
         """
         if self.env is None:
             raise ValueError("no environment to learn from: call set_env(env), or load(path, env=env)")
@@ -256,6 +257,8 @@ class ChainPG(BaseAlgorithm):
             raise FloatingPointError(f"the loss became {loss.item()}: try a lower learning_rate")
         self._update_learning_rate(self.policy.optimizer)
         norm = gradient_step(network, self.policy.optimizer, loss, self.clip)
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"the gradient became {norm}: try a lower learning_rate")
         self._n_updates += 1
         del logs["env_steps"]  # counted already
         for name, value in logs.items():

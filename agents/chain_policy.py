@@ -24,12 +24,13 @@ class ChainPolicy(BasePolicy):
     """A :class:`labelchain.agents.networks.ChainNetwork` with the interface of SB3's policies.
 
     :meth:`predict` works as that of sb3-contrib's recurrent policies: give it the state that it returned the
-    step before, and say where an episode starts. It also takes masks, as sb3-contrib's maskable policies do;
-    without any it already masks the labels that the observation shows as emitted.
+    step before. It also takes masks, as sb3-contrib's maskable policies do; without any it already masks the
+    labels that the observation shows as emitted.
 
     The state follows the labels that the *environment* emitted, so another action than the predicted one may
     be taken. With the ``sum`` cell, which does not depend on the order of the labels, the state can be left
-    out: it is then computed from ``emitted``. With the ``gru`` cell it must be passed on.
+    out: it is then computed from ``emitted``. With the ``gru`` cell it must be passed on. (sb3-contrib's
+    maskable ``evaluate_policy`` passes none: evaluate ``gru`` with that of SB3, it masks all the same.)
 
     Args:
         observation_space: A ``Dict`` of ``features`` ``(num_features,)`` and ``emitted`` ``(L,)``.
@@ -87,8 +88,8 @@ class ChainPolicy(BasePolicy):
         Args:
             observation: Of one environment, or stacked.
             state: What the step before returned; ``None`` at first.
-            episode_start: ``(n,)`` bool, where the observation is the first of an episode. Needed where one
-                may follow an episode that stopped at once; else a label that is no longer out tells.
+            episode_start: Taken for the sake of SB3's interface; that nothing is emitted says the same, also
+                where SB3's ``evaluate_policy`` leaves it set in environments that have played enough.
             deterministic: Whether to take the most probable action instead of a sample.
             action_masks: ``(L + 1,)`` or ``(n, L + 1)`` bool, further actions to rule out where false.
 
@@ -97,8 +98,9 @@ class ChainPolicy(BasePolicy):
 
         Raises:
             ValueError: If the observation is no such dictionary, the state is of other environments or of an
-                earlier step, or missing (``gru``), or the masks leave no action.
+                earlier step (``gru``), or missing (``gru``), or the masks leave no action.
         """
+        del episode_start
         self.set_training_mode(False)
         if not isinstance(observation, dict) or not {"features", "emitted"} <= observation.keys():
             raise ValueError(
@@ -109,7 +111,7 @@ class ChainPolicy(BasePolicy):
         features = self._rows(observation["features"], self.network.num_features).float()
         emitted = self._rows(observation["emitted"], self.network.num_labels).bool()
         with torch.no_grad():
-            memory = self._memory(features, emitted, state, episode_start)
+            memory = self._memory(features, emitted, state)
             log_probs = self.network.log_probs(memory, emitted)
             if action_masks is not None:
                 log_probs = self._masked(log_probs, action_masks)
@@ -130,13 +132,7 @@ class ChainPolicy(BasePolicy):
         memory = self.network.resume(observation["features"], emitted)
         return _choose(self.network.log_probs(memory, emitted), deterministic)
 
-    def _memory(
-        self,
-        features: Tensor,
-        emitted: Tensor,
-        state: Arrays | None,
-        episode_start: NDArray[np.bool_] | None,
-    ) -> State:
+    def _memory(self, features: Tensor, emitted: Tensor, state: Arrays | None) -> State:
         """The network's state for what is emitted now: that of the step before and one more label, or new."""
         if state is None:
             return self.network.resume(features, emitted)
@@ -146,20 +142,12 @@ class ChainPolicy(BasePolicy):
                 f"state must be what predict() returned for these {len(emitted)} environments a step "
                 f"before, got {len(state)} arrays of {len(out_before)} rows; pass None to begin"
             )
-        starts = (out_before & ~emitted).any(dim=1)
-        if episode_start is not None:
-            starts |= torch.as_tensor(np.asarray(episode_start), dtype=torch.bool, device=self.device)
         new = emitted & ~out_before
-        if (new.sum(dim=1) > 1)[~starts].any():
-            raise ValueError(
-                "state must be that of the step before, but more than one label has been emitted since; "
-                "pass on the state that every call returns"
-            )
         advanced = self.network.advance(tuple(before), new.int().argmax(dim=1))
         memory = _where(new.any(dim=1), advanced, tuple(before))  # a repeated label changes nothing
-        if not starts.any():
-            return memory
-        which = torch.nonzero(starts)[:, 0]
+        # The state of what goes on is of no use where nothing is out yet, or the step before is missing.
+        anew = ~emitted.any(dim=1) | (out_before & ~emitted).any(dim=1) | (new.sum(dim=1) > 1)
+        which = torch.nonzero(anew)[:, 0]
         begun = self.network.resume(features[which], emitted[which])
         return tuple(part.index_copy(0, which, first) for part, first in zip(memory, begun, strict=True))
 

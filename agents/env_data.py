@@ -46,7 +46,5 @@ class EnvData:
         dataset = datasets[0]
         terms = {(data.name, *rest) for data, *rest in zip(datasets, splits, limits, rewards, strict=True)}
         if len(terms) > 1:
-            raise ValueError(
-                f"expected environments that are all alike, got {len(terms)} kinds: {terms}"
-            )
+            raise ValueError(f"expected environments that are all alike, got {len(terms)} kinds: {terms}")
         return cls(dataset, dataset.rows(splits[0]), limits[0], rewards[0])
