@@ -1,6 +1,7 @@
 """Policy gradients: rewards as the environment pays them, gradients as enumeration gives them."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,79 @@ def test_mean_of_sampled_gradients_is_the_gradient_of_the_expected_return(reward
             torch.testing.assert_close(-estimate, truth, atol=float(0.03 * scale), rtol=0)
 
 
+def greedy_chain(net, features, limit):
+    """The most probable actions, one by one."""
+    chain = []
+    while len(chain) < limit:
+        prefix = torch.tensor([chain], dtype=torch.int64).reshape(1, -1)
+        logits, _ = net(features, prefix)
+        action = int(
+            logits[0, -1].masked_fill(emitted_before(prefix, net.num_labels)[0, -1], -torch.inf).argmax()
+        )
+        chain.append(action)
+        if action == net.num_labels:
+            break
+    return chain
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.7, 1.0])
+def test_the_self_critical_baseline_is_the_return_of_the_greedy_chain_from_the_same_step_on(discount):
+    torch.manual_seed(3)
+    net = build_network(3, 4, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    batch = Batch(torch.randn(40, 3), torch.tensor([[0, 1], [2, -1]] * 20))
+    paid, limit = make_reward("f1", 4), 3
+    objective = PolicyGradientObjective(paid, limit, discount, entropy=0.0, baseline="self-critical")
+    rollout = objective.draw(net, batch, torch.Generator().manual_seed(0))
+    expected = torch.zeros(())
+    steps = 0
+    net.eval()
+    for row in range(40):
+        features, labels = batch.features[row : row + 1], batch.labels[row : row + 1]
+        greedy = greedy_chain(net, features, limit)
+        actions = [action for action in rollout.actions[row].tolist() if action >= 0]
+        steps += len(greedy) + len(actions)
+        returns = discounted_returns(chain_rewards(paid, torch.tensor([actions]), labels, 4), discount)[0]
+        baseline = torch.zeros(limit)
+        baseline[: len(greedy)] = discounted_returns(
+            chain_rewards(paid, torch.tensor([greedy]), labels, 4), discount
+        )
+        prefix = torch.tensor([[action for action in actions if action < 4]], dtype=torch.int64).reshape(
+            1, -1
+        )
+        logits, _ = net(features, prefix)
+        log_policy = logits.masked_fill(emitted_before(prefix, 4), -torch.inf).log_softmax(dim=-1)[0]
+        for step, action in enumerate(actions):
+            expected = expected - log_policy[step, action] * (returns[step] - baseline[step]) / 40
+    loss, logs = objective.loss_on(net, batch, rollout, torch.Generator())
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-4)
+    assert logs["env_steps"] == steps
+    assert set(logs) == {"policy_loss", "greedy_return", "entropy", "return", "env_steps"}
+
+
+def test_the_self_critical_baseline_lowers_the_variance_and_keeps_the_mean():
+    torch.manual_seed(0)
+    net = build_network(3, 3, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    with torch.no_grad():
+        net.output.bias[0] += 3.0  # the policy is fairly sure of a right label
+    batch = Batch(torch.tensor([[0.5, -1.0, 2.0]]).expand(2000, -1), torch.tensor([[0]]).expand(2000, -1))
+    gradients = {}
+    for baseline in ("self-critical", "none"):
+        objective = PolicyGradientObjective(make_reward("f1", 3), 3, 1.0, 0.0, "self-critical")
+        each = []
+        for seed in range(20):
+            generator = torch.Generator().manual_seed(seed)
+            rollout = objective.draw(net, batch, generator)
+            if baseline == "none":  # a greedy chain that earns nothing: STOP at once
+                rollout = replace(rollout, greedy=torch.full((2000, 1), 3))
+            loss, _ = objective.loss_on(net, batch, rollout, generator)
+            each.append(torch.autograd.grad(loss, net.output.weight)[0])
+        gradients[baseline] = torch.stack(each)
+    ours, plain = gradients["self-critical"], gradients["none"]
+    assert ours.var(dim=0).sum() < 0.5 * plain.var(dim=0).sum()
+    error = (ours.mean(dim=0) - plain.mean(dim=0)).abs().max()
+    assert error < 4 * (plain.var(dim=0) / 20).sqrt().max()
+
+
 def test_gradients_are_finite_with_masked_labels_and_entropy():
     torch.manual_seed(0)
     net = build_network(3, 4, NetworkConfig(width=4, dropout=0.5), "none")
@@ -174,6 +248,10 @@ def test_the_settings_name_the_estimator(dataset):
     assert isinstance(rl_objective(Settings(estimator="sampled"), dataset), PolicyGradientObjective)
     with pytest.raises(ValueError, match="estimator must be 'all-actions' or 'sampled', got 'both'"):
         Settings(estimator="both")
+    chosen = rl_objective(Settings(estimator="sampled", baseline="self-critical"), dataset)
+    assert chosen.baseline == "self-critical"
+    with pytest.raises(ValueError, match="baseline must be 'value' or 'self-critical', got 'greedy'"):
+        Settings(baseline="greedy")
 
 
 def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():
