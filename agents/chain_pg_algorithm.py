@@ -193,7 +193,7 @@ class ChainPG(BaseAlgorithm):
         Args:
             total_timesteps: Environment steps.
             callback: Called as by SB3's on-policy algorithms, a batch of chains being a rollout.
-            log_interval: Batches between two lines of the log.
+            log_interval: Batches between two entries of the log; what is left at the end is written too.
             tb_log_name: Name of the run in TensorBoard.
             reset_num_timesteps: ``False`` goes on counting from an earlier call.
             progress_bar: Whether to show one (needs tqdm and rich).
@@ -220,6 +220,8 @@ class ChainPG(BaseAlgorithm):
             iteration += 1
             if log_interval is not None and iteration % log_interval == 0:
                 self.dump_logs(iteration)
+        if log_interval is not None and iteration % log_interval != 0:
+            self.dump_logs(iteration)
         callback.on_training_end()
         return self
 

@@ -35,7 +35,7 @@ def test_example(path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("agent", ["chain-pg", "maskable-ppo"])
 def test_training_script(agent, tmp_path, capsys):
-    arguments = [agent, "labelchain/DigitScenes-v0", "--steps", "2000", "--seed", "3", "--out", str(tmp_path)]
+    arguments = [agent, "labelchain/DigitScenes-v0", "--steps", "3000", "--seed", "3", "--out", str(tmp_path)]
     metrics = main(arguments)
     said = capsys.readouterr().out
     assert re.search(rf"test P@1 +{metrics['P@1']:.3f}", said)
