@@ -24,7 +24,7 @@ from scipy.stats import spearmanr
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EventCallback
 
 from labelchain.agents.sb3_policies import policy_predictor
-from labelchain.envs import Evaluation, MultilabelDataset, default_max_labels, evaluate
+from labelchain.envs import Evaluation, MultilabelDataset, evaluate
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LOWER_IS_BETTER
 
@@ -69,7 +69,7 @@ class ExactEvaluation(EventCallback):
         self.dataset = dataset
         self.every = every
         self.split = split
-        self.max_labels = default_max_labels(dataset) if max_labels is None else max_labels
+        self.max_labels = max_labels
         self.metrics: dict[str, float] = {}
         self.evaluation: Evaluation | None = None
         self.inputs_seen = 0
@@ -88,6 +88,8 @@ class ExactEvaluation(EventCallback):
     def _on_training_start(self) -> None:
         super()._on_training_start()
         self._due = self.num_timesteps + self.every
+        if self.max_labels is None:
+            self.max_labels = int(self.training_env.get_attr("max_labels")[0])
 
     def _on_step(self) -> bool:
         self.inputs_seen += int(np.sum(self.locals["dones"]))
@@ -105,6 +107,7 @@ class ExactEvaluation(EventCallback):
 
     def _evaluate(self) -> bool:
         """Evaluate, log, and call what comes after; whether the training goes on."""
+        assert self.max_labels is not None  # known since the training started
         self._evaluated_at = self.num_timesteps
         self.evaluation = evaluate(policy_predictor(self.model, self.max_labels), self.dataset, self.split)
         self.metrics = self.evaluation.metrics
@@ -221,12 +224,12 @@ def order_statistics(chains: NDArray[np.int64], frequencies: NDArray[np.int64]) 
 
     - ``labels_used``: how many labels are in any chain.
     - ``rank_correlation``: Spearman's, between the mean position of a label in its chains and its frequency;
-      -1 if frequent labels always come first, NaN if it is not defined.
+      -1 if frequent labels always come first; left out where it is not defined.
     - ``position_deviation``: the standard deviation of the position of a label from input to input, mean over
       labels; 0 if each label always has the same place.
 
-    >>> order_statistics(np.array([[2, 0], [2, 1], [0, 2]]), np.array([20, 10, 30]))
-    {'labels_used': 3.0, 'rank_correlation': -0.866..., 'position_deviation': 0.32...}
+    >>> order_statistics(np.array([[2, 0, 1], [2, 0, -1]]), np.array([20, 10, 30]))
+    {'labels_used': 3.0, 'position_deviation': 0.0, 'rank_correlation': -1.0}
 
     Args:
         chains: ``(n, length)`` distinct labels in order, padded with -1.
@@ -237,12 +240,13 @@ def order_statistics(chains: NDArray[np.int64], frequencies: NDArray[np.int64]) 
     counts = np.bincount(labels, minlength=len(frequencies))
     used = np.flatnonzero(counts)
     if used.size == 0:
-        return {"labels_used": 0.0, "rank_correlation": math.nan, "position_deviation": math.nan}
+        return {"labels_used": 0.0}
     mean = np.bincount(labels, weights=step, minlength=len(frequencies))[used] / counts[used]
     square = np.bincount(labels, weights=step**2, minlength=len(frequencies))[used] / counts[used]
-    varied = np.ptp(mean) > 0 and np.ptp(frequencies[used]) > 0
-    return {
+    figures = {
         "labels_used": float(used.size),
-        "rank_correlation": float(spearmanr(mean, frequencies[used]).statistic) if varied else math.nan,
         "position_deviation": float(np.sqrt(np.maximum(square - mean**2, 0.0)).mean()),
     }
+    if np.ptp(mean) > 0 and np.ptp(frequencies[used]) > 0:
+        figures["rank_correlation"] = float(spearmanr(mean, frequencies[used]).statistic)
+    return figures

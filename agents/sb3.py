@@ -34,7 +34,7 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
 
 NUM_EVALUATIONS = 10
 EPISODES_BETWEEN_LOGS = 100
-"""How often off-policy agents write ``rollout/``, ``train/`` and ``time/``; the others: after each rollout."""
+"""How often off-policy agents write ``rollout/``, ``train/`` and ``time/``; others do after each rollout."""
 
 
 class ReportProgress(BaseCallback):

@@ -1,116 +1,117 @@
-"""Stable-Baselines3 policies as step models, and what their training writes."""
+"""Stable-Baselines3's policies as step models: what is decoded is what the agent does, playing greedily."""
 
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.vec_env import DummyVecEnv
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import CombinedExtractor
 
-from labelchain.agents.runs import RunError
-from labelchain.agents.sb3 import ALGORITHMS, PolicyStepModel, load_sb3, policy_predictor, train_sb3
-from labelchain.envs import LabelChainEnv, evaluate
+from labelchain.agents.chain_vec_env import ChainVecEnv
+from labelchain.agents.decoding import ChainPredictor, sample_chains
+from labelchain.agents.sb3 import ALGORITHMS, make_agent
+from labelchain.agents.sb3_policies import PolicyStepModel, policy_predictor
+from labelchain.agents.zoo_hyperparameters import zoo_entry
+from labelchain.envs import LabelChainEnv
 
 
-def silent(share, note):
-    """A progress callback that shows nothing."""
+def agent(learner, dataset, seed=0):
+    """An agent whose weights are large enough to have opinions."""
+    made = make_agent(learner, dataset, zoo_entry(learner, "another"), seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in made.policy.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return made
+
+
+def greedy_actions(model, observation, masks, memory):
+    """What the agent thinks of each action in one environment, best allowed one, and its memory after."""
+    policy = model.policy
+    tensors, _ = policy.obs_to_tensor({name: values[None] for name, values in observation.items()})
+    with torch.no_grad():
+        if memory is not None:
+            distribution, memory = policy.get_distribution(tensors, memory, torch.zeros(1))
+            scores = distribution.distribution.logits
+        elif hasattr(policy, "q_net"):
+            scores = policy.q_net(tensors)
+        elif hasattr(policy, "quantile_net"):
+            scores = policy.quantile_net(tensors).mean(dim=1)
+        else:
+            scores = policy.get_distribution(tensors).distribution.logits
+    scores = scores[0].numpy().copy()
+    scores[~masks] = -np.inf
+    return int(scores.argmax()), memory
 
 
 @pytest.mark.parametrize("learner", sorted(ALGORITHMS))
-def test_the_step_model_is_the_policy_restricted_to_labels_not_out(dataset, learner):
-    env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
-    model = ALGORITHMS[learner]("MultiInputPolicy", env, seed=0, n_steps=8, batch_size=8)
-    step_model = PolicyStepModel(model.policy, dataset.num_labels)
-    features = torch.from_numpy(dataset.dense_features(dataset.rows("test")))
-    state, prefix = step_model.start(features), [3, 0]
-    for label in prefix:
-        state = step_model.advance(state, torch.full((len(features),), label))
-    emitted = torch.zeros(len(features), dataset.num_labels, dtype=torch.bool)
-    emitted[:, prefix] = True
-    assert state[1].bool().equal(emitted)
-    with torch.no_grad():
-        ours = step_model.log_probs(state, emitted)
-        policy = model.policy.get_distribution({"features": features, "emitted": emitted.float()})
-        probabilities = policy.distribution.probs
-    allowed = torch.nn.functional.pad(~emitted, (0, 1), value=True)
-    kept = torch.where(allowed, probabilities, 0.0)
-    torch.testing.assert_close(ours.exp(), kept / kept.sum(dim=1, keepdim=True), atol=1e-6, rtol=1e-5)
-    assert ours[~allowed].isneginf().all()
-
-
-def test_decoding_an_agent_is_playing_it_greedily(dataset):
-    """The label set is what the agent does in the environment if it takes its best allowed action."""
-    env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
-    model = ALGORITHMS["maskable-ppo"]("MultiInputPolicy", env, seed=1, n_steps=64, batch_size=64)
-    model.learn(256)
+def test_decoding_an_agent_is_playing_it_greedily_with_masks(dataset, learner):
+    model = agent(learner, dataset)
     game = LabelChainEnv(dataset, split="test")
-    predictor = policy_predictor(model, dataset.num_labels, game.max_labels)
-    predictions = predictor.predict(dataset.dense_features(dataset.rows("test")))
+    predictions = policy_predictor(model, game.max_labels).predict(
+        dataset.dense_features(game.dataset.rows("test"))
+    )
+    lengths = set()
     for index in range(len(dataset.rows("test"))):
         observation, _ = game.reset(options={"index": index})
+        memory = None
+        if learner == "recurrent-ppo":
+            layers, _, width = model.policy.lstm_hidden_state_shape
+            memory = (torch.zeros(layers, 1, width),) * 2
         ended = False
         while not ended:
-            action, _ = model.predict(observation, action_masks=game.action_masks(), deterministic=True)
-            observation, _, terminated, truncated, info = game.step(int(action))
+            action, memory = greedy_actions(model, observation, game.action_masks(), memory)
+            observation, _, terminated, truncated, info = game.step(action)
             ended = terminated or truncated
         chain = predictions.chains[index]
         assert chain[chain >= 0].tolist() == info["chain"]
+        lengths.add(len(info["chain"]))
+    assert max(lengths) > 1
 
 
-def test_validation_curves_have_one_value_per_step_and_progress_stays_in_range(make_run, dataset):
-    run, shares = make_run("maskable-ppo"), []
-
-    def progress(share, note):
-        shares.append(share)
-
-    seen = train_sb3(run, dataset, progress)
-    assert all(0 <= share <= 1 for share in shares)
-    events = EventAccumulator(str(run.directory))
-    events.Reload()
-    steps = [event.step for event in events.Scalars("eval/P@1")]
-    assert steps == sorted(set(steps))
-    assert steps[-1] == seen
-
-
-def test_a_stopped_agent_starts_again_and_logs_no_step_twice(make_run, dataset):
-    run, calls = make_run("ppo", name="stopped", sb3_steps=4096), []
-
-    def stop_at_the_second_rollout(share, note):
-        calls.append(share)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_sb3(run, dataset, stop_at_the_second_rollout)
-    assert not (run.directory / "ranking.zip").exists()
-    train_sb3(run, dataset, silent)
-    undisturbed = make_run("ppo", sb3_steps=4096)
-    train_sb3(undisturbed, dataset, silent)
-    curves = []
-    for each in (run, undisturbed):
-        events = EventAccumulator(str(each.directory))
-        events.Reload()
-        curves.append([(event.step, event.value) for event in events.Scalars("eval/nDCG@5")])
-    assert curves[0] == curves[1]
-    loaded = [evaluate(load_sb3(each, dataset), dataset, "test").metrics for each in (run, undisturbed)]
-    assert loaded[0] == loaded[1]
+def test_sb3s_own_predict_agrees(dataset):
+    model = agent("maskable-ppo", dataset)
+    rows = dataset.rows("test")
+    observation = {
+        "features": dataset.dense_features(rows),
+        "emitted": np.zeros((len(rows), dataset.num_labels), dtype=np.int8),
+    }
+    actions, _ = model.predict(observation, deterministic=True)
+    step_model = PolicyStepModel(model.policy)
+    state = step_model.start(torch.from_numpy(observation["features"]))
+    with torch.no_grad():
+        ours = step_model.log_probs(state, torch.zeros(len(rows), dataset.num_labels, dtype=torch.bool))
+    np.testing.assert_array_equal(ours.argmax(dim=1), actions)
 
 
-def test_the_policies_kept_are_the_best_on_validation(make_run, dataset):
-    run = make_run("maskable-ppo", sb3_steps=3000)
-    train_sb3(run, dataset, silent)
-    events = EventAccumulator(str(run.directory))
-    events.Reload()
-    found = evaluate(load_sb3(run, dataset), dataset, "validation").metrics
-    for metric in ("nDCG@5", "f1_example"):
-        best = max(event.value for event in events.Scalars(f"eval/{metric}"))
-        assert found[metric] == pytest.approx(best, rel=1e-5)
+@pytest.mark.parametrize("learner", sorted(ALGORITHMS))
+def test_step_models_give_distributions_over_labels_not_out(dataset, learner):
+    step_model = policy_predictor(agent(learner, dataset), 3).model
+    features = torch.from_numpy(dataset.dense_features(dataset.rows("test")))
+    state, prefix = step_model.start(features), [3, 0]
+    emitted = torch.zeros(len(features), dataset.num_labels, dtype=torch.bool)
+    for label in prefix:
+        emitted[:, label] = True
+        with torch.no_grad():
+            state = step_model.advance(state, torch.full((len(features),), label))
+    assert len(state) == step_model.state_parts
+    assert all(len(part) == len(features) for part in state)
+    with torch.no_grad():
+        log_probs = step_model.log_probs(state, emitted)
+    assert log_probs[:, prefix].isneginf().all()
+    torch.testing.assert_close(log_probs.exp().sum(dim=1), torch.ones(len(features)))
+    chains = sample_chains(step_model, features, 4, torch.Generator().manual_seed(0))
+    assert chains.shape[0] == len(features)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", np.zeros(100).tobytes()])
-def test_a_damaged_policy_file_is_refused(make_run, dataset, content):
-    run = make_run("ppo")
-    run.directory.mkdir()
-    for family in ("ranking", "label_set"):
-        (run.directory / f"{family}.zip").write_bytes(content)
-    with pytest.raises(RunError, match=r"ranking\.zip is not a Stable-Baselines3 model, or is damaged"):
-        load_sb3(run, dataset)
+def test_a_policy_may_bring_its_own_step_model(dataset):
+    class Own(ActorCriticPolicy):
+        def step_model(self):
+            return "its own"
+
+    env = ChainVecEnv(dataset)
+    model = ALGORITHMS["ppo"](
+        Own, env, policy_kwargs={"features_extractor_class": CombinedExtractor}, device="cpu"
+    )
+    predictor = policy_predictor(model, 3)
+    assert isinstance(predictor, ChainPredictor)
+    assert predictor.model == "its own"
