@@ -8,41 +8,26 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from torch import Tensor
 
+from labelchain.agents.chain_algorithm import ChainAlgorithm
 from labelchain.agents.chain_pg import rl_objective
-from labelchain.agents.chain_policy import Arrays, ChainPolicy, Observation
-from labelchain.agents.env_data import EnvData
+from labelchain.agents.chain_policy import ChainPolicy
 from labelchain.agents.gradient_step import gradient_step
-from labelchain.agents.likelihood import (
-    Batch,
-    LikelihoodObjective,
-    Logs,
-    RandomOrder,
-    chain_steps,
-    shuffled_batches,
-)
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
 from labelchain.agents.policy_gradient import Baseline, RLObjective, Rollout
-from labelchain.agents.scaling import Scaling, scaling_for
 from labelchain.agents.settings import Settings
 from labelchain.agents.time_steps import TimeSteps
 from labelchain.envs.rewards import make_reward
 
 
-class ChainPG(BaseAlgorithm):
+class ChainPG(ChainAlgorithm):
     """Trains a :class:`ChainPolicy` by policy gradients.
 
     It knows an environment of labelchain from the inside: instead of stepping it, it draws batches of
@@ -81,9 +66,6 @@ class ChainPG(BaseAlgorithm):
             ``all-actions`` estimator is given an argument of the ``sampled`` one.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"ChainPolicy": ChainPolicy}
-    policy: ChainPolicy
-
     def __init__(
         self,
         policy: str | type[ChainPolicy],
@@ -110,12 +92,12 @@ class ChainPG(BaseAlgorithm):
             policy,
             env,
             learning_rate,
+            batch_size,
             policy_kwargs=policy_kwargs,
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             device=device,
-            support_multi_env=True,
             seed=seed,
         )
         self.estimator = estimator
@@ -123,32 +105,14 @@ class ChainPG(BaseAlgorithm):
         self.discount = discount
         self.entropy = entropy
         self.baseline = baseline
-        self.batch_size = batch_size
         self.clip = clip
         self.warmup = warmup
-        self._scaling: Scaling = "none" if self.env is None else scaling_for(EnvData.of(self.env).dataset)
         self._likelihood = LikelihoodObjective(RandomOrder())
         if _init_setup_model:
             self._setup_model()
 
-    def _setup_model(self) -> None:
-        self._setup_lr_schedule()
-        self.set_random_seed(self.seed)
-        policy_kwargs = {"scaling": self._scaling} | self.policy_kwargs
-        if self.env is not None:
-            self._read_env()
-        policy = self.policy_class(
-            self.observation_space, self.action_space, self.lr_schedule, **policy_kwargs
-        )
-        assert isinstance(policy, ChainPolicy)
-        if self.env is not None:
-            policy.network.scaler.fit(self._data.dataset)
-        self.policy = policy.to(self.device)
-
     def _read_env(self) -> None:
-        """Take the data, the chain limit and the reward from the environment."""
-        assert self.env is not None
-        self._data = EnvData.of(self.env)
+        super()._read_env()
         sampled = {"discount": self.discount, "entropy": self.entropy, "baseline": self.baseline}
         given: dict[str, Any] = {name: value for name, value in sampled.items() if value is not None}
         if given and self.estimator == "all-actions":
@@ -167,63 +131,6 @@ class ChainPG(BaseAlgorithm):
         )
         self._objective: RLObjective = rl_objective(settings, self._data.dataset)
         self._paid = make_reward(settings.reward, self._data.dataset.num_labels)
-        self._batches = self._epochs()
-
-    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Train on another environment of the same spaces from now on."""
-        super().set_env(env, force_reset)
-        self._read_env()
-
-    def set_random_seed(self, seed: int | None = None) -> None:
-        """Seed all generators, that of the batches too."""
-        super().set_random_seed(seed)
-        self._generator = np.random.default_rng(seed)
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 10,
-        tb_log_name: str = "ChainPG",
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """Train for at least so many time steps, in whole batches.
-
-        Args:
-            total_timesteps: Environment steps.
-            callback: Called as by SB3's on-policy algorithms, a batch of chains being a rollout.
-            log_interval: Batches between two entries of the log; what is left at the end is written too.
-            tb_log_name: Name of the run in TensorBoard.
-            reset_num_timesteps: ``False`` goes on counting from an earlier call.
-            progress_bar: Whether to show one (needs tqdm and rich).
-
-        Raises:
-            ValueError: If there is no environment.
-            FloatingPointError: If the loss or its gradient is not finite.
-        """
-        if self.env is None:
-            raise ValueError("no environment to learn from: call set_env(env), or load(path, env=env)")
-        total_timesteps, callback = self._setup_learn(
-            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
-        )
-        callback.on_training_start(locals(), globals())
-        iteration = 0
-        while self.num_timesteps < total_timesteps:
-            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
-            batch = Batch.of(self._data.dataset, next(self._batches), self.device)
-            generator = torch.Generator(self.device).manual_seed(int(self._generator.integers(2**62)))
-            rollout = self.collect_rollout(batch, generator, callback)
-            if rollout is None:
-                break
-            self.train(batch, rollout, generator)
-            iteration += 1
-            if log_interval is not None and iteration % log_interval == 0:
-                self.dump_logs(iteration)
-        if log_interval is not None and iteration % log_interval != 0:
-            self.dump_logs(iteration)
-        callback.on_training_end()
-        return self
 
     def collect_rollout(
         self, batch: Batch, generator: torch.Generator, callback: BaseCallback
@@ -269,35 +176,6 @@ class ChainPG(BaseAlgorithm):
         self.logger.record_mean("train/gradient_norm", norm)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def predict(  # type: ignore[override]
-        self,
-        observation: Observation,
-        state: Arrays | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.int64], Arrays]:
-        """The next action, and the state to pass next time, see :meth:`ChainPolicy.predict`."""
-        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
-
-    def dump_logs(self, iteration: int = 0) -> None:
-        """Write the log.
-
-        Args:
-            iteration: Batches since the call of :meth:`learn`.
-        """
-        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
-        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
-        if self.ep_info_buffer:
-            self.logger.record("rollout/ep_rew_mean", safe_mean([info["r"] for info in self.ep_info_buffer]))
-            self.logger.record("rollout/ep_len_mean", safe_mean([info["l"] for info in self.ep_info_buffer]))
-            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
-        self.logger.record("time/iterations", iteration, exclude="tensorboard")
-        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
-        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
-        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
-        self.logger.dump(self.num_timesteps)
-
     @property
     def _warming_up(self) -> bool:
         return self._current_progress_remaining > 1.0 - self.warmup
@@ -316,15 +194,5 @@ class ChainPG(BaseAlgorithm):
         self._update_info_buffer(*steps.ended)
         return steps
 
-    def _epochs(self) -> Iterator[NDArray[np.int64]]:
-        while True:
-            yield from shuffled_batches(
-                self._data.rows, self.batch_size, int(self._generator.integers(2**62))
-            )
-
     def _excluded_save_params(self) -> list[str]:
-        ours = ["_data", "_objective", "_likelihood", "_paid", "_batches", "_generator"]
-        return [*super()._excluded_save_params(), *ours]
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        return ["policy", "policy.optimizer"], []
+        return [*super()._excluded_save_params(), "_objective", "_likelihood", "_paid"]

@@ -13,7 +13,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
 from labelchain.agents.decoding import StepModel
-from labelchain.agents.networks import NetworkConfig, State, build_network
+from labelchain.agents.networks import ChainNetwork, NetworkConfig, State, build_network
 from labelchain.agents.scaling import Scaling
 
 Observation = dict[str, NDArray[Any]]
@@ -129,13 +129,13 @@ class ChainPolicy(BasePolicy):
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         assert isinstance(observation, dict)
         emitted = observation["emitted"].bool()
-        memory = self.network.resume(observation["features"], emitted)
+        memory = _resumed(self.network, observation["features"], emitted)
         return _choose(self.network.log_probs(memory, emitted), deterministic)
 
     def _memory(self, features: Tensor, emitted: Tensor, state: Arrays | None) -> State:
         """The network's state for what is emitted now: that of the step before and one more label, or new."""
         if state is None:
-            return self.network.resume(features, emitted)
+            return _resumed(self.network, features, emitted)
         *before, out_before = (torch.as_tensor(part, device=self.device) for part in state)
         if len(before) != self.network.state_parts or out_before.shape != emitted.shape:
             raise ValueError(
@@ -148,7 +148,7 @@ class ChainPolicy(BasePolicy):
         # The state of what goes on is of no use where nothing is out yet, or the step before is missing.
         anew = ~emitted.any(dim=1) | (out_before & ~emitted).any(dim=1) | (new.sum(dim=1) > 1)
         which = torch.nonzero(anew)[:, 0]
-        begun = self.network.resume(features[which], emitted[which])
+        begun = _resumed(self.network, features[which], emitted[which])
         return tuple(part.index_copy(0, which, first) for part, first in zip(memory, begun, strict=True))
 
     def _rows(self, values: NDArray[Any], width: int) -> Tensor:
@@ -212,3 +212,23 @@ def _choose(log_probs: Tensor, deterministic: bool) -> Tensor:
 def _where(condition: Tensor, this: State, that: State) -> State:
     """Row by row, ``this`` where ``condition`` ``(n,)`` is true."""
     return tuple(torch.where(condition[:, None], a, b) for a, b in zip(this, that, strict=True))
+
+
+def _resumed(network: ChainNetwork, features: Tensor, emitted: Tensor) -> State:
+    """The network's state after labels that came in an unknown order, ``emitted`` ``(n, L)`` bool.
+
+    Raises:
+        ValueError: If there are any, and the cell depends on their order.
+    """
+    counts = emitted.sum(dim=1)
+    most = int(counts.max()) if len(counts) else 0
+    if most and network.config.cell != "sum":
+        raise ValueError(
+            f"the state of the {network.config.cell!r} cell depends on the order of the labels, which the "
+            "observation does not tell: pass the state that the step before returned"
+        )
+    state = network.start(features)
+    labels = emitted.int().argsort(dim=1, descending=True)[:, :most]
+    for step in range(most):
+        state = _where(counts > step, network.advance(state, labels[:, step]), state)
+    return state

@@ -104,19 +104,6 @@ class ChainNetwork(nn.Module):
         """The state after one more label ``(n,)`` int64."""
         raise NotImplementedError
 
-    def resume(self, features: Tensor, emitted: Tensor) -> State:
-        """The state after labels that came in an unknown order, ``emitted`` ``(n, num_labels)`` bool.
-
-        Raises:
-            ValueError: If there are any, and the cell depends on their order.
-        """
-        if emitted.any():
-            raise ValueError(
-                f"the state of the {self.config.cell!r} cell depends on the order of the labels, which "
-                "the observation does not tell: pass the state that the step before returned"
-            )
-        return self.start(features)
-
     def logits(self, state: State) -> Tensor:
         """Logits of the next step, ``(n, num_labels + 1)``."""
         raise NotImplementedError
@@ -185,12 +172,6 @@ class SumNetwork(ChainNetwork):
     def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
         projected, skip, sums, steps = state
         return projected, skip, sums + self.embed(labels), steps + 1
-
-    def resume(self, features: Tensor, emitted: Tensor) -> State:
-        """The state after the labels of ``emitted`` ``(n, num_labels)``; their order does not matter."""
-        projected, skip, sums, steps = self.start(features)
-        out = emitted.to(projected.dtype)
-        return projected, skip, sums + out @ self.embed.weight[:-1], steps + out.sum(dim=1, keepdim=True)
 
     def logits(self, state: State) -> Tensor:  # noqa: D102
         projected, skip, sums, steps = state
