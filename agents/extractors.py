@@ -90,7 +90,8 @@ class RowExtractor(_ChainExtractor):
 
     Rollout and replay buffers then hold row numbers instead of rows. The matrix, dense or CSR as the data set
     has it, is no parameter: a saved model does not hold it, but what ``dataset`` is. Give a name or a path,
-    which is loaded again with the model; a data set object goes into the saved file whole.
+    which is loaded again with the model; a data set object goes into the saved file whole. SB3 hands row
+    numbers over as float32, which is exact up to 16 million rows.
 
     Args:
         observation_space: With ``row`` and ``emitted``.
