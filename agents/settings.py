@@ -41,10 +41,11 @@ class Settings(NetworkConfig):
     """Discount of later rewards in the returns of sampled chains, in [0, 1]: 0 looks at the next label only,
     1 at the whole chain. (``estimator="sampled"``; ``all-actions`` looks at the next label only.)"""
     entropy: float = 0.01
-    """Weight of the entropy bonus (``estimator="sampled"``)."""
+    """Weight of the entropy bonus (``estimator="sampled"``; ``all-actions`` has none)."""
     baseline: Literal["value", "self-critical"] = "value"
     """What is subtracted from the return of a sampled chain (``estimator="sampled"``): a learned value, or
-    the return of the chain that the network decodes greedily for the same input (Rennie et al. 2017)."""
+    the return, from the same step on, of the chain that the network decodes greedily for the same input
+    (Rennie et al. 2017)."""
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
     label_set_metric: str = "f1_example"

@@ -2,6 +2,7 @@
 
 import argparse
 
+import torch
 from stable_baselines3.common.callbacks import EvalCallback
 
 from labelchain.agents.chain_pg_algorithm import ChainPG
@@ -10,6 +11,7 @@ from labelchain.agents.chain_vec_env import make_vec_env
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=100_000, help="environment steps")
 steps = parser.parse_args().steps
+torch.set_num_threads(1)  # networks this small are fastest with one
 
 env = make_vec_env("labelchain/DigitScenes-v0", n_envs=32, env_kwargs={"reward": "f1"})
 model = ChainPG(
