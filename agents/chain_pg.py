@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
-from labelchain.agents.policy_gradient import PolicyGradientObjective
+from labelchain.agents.policy_gradient import PolicyGradientObjective, RLObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.settings import Settings
 from labelchain.agents.training import Phase, train
@@ -16,13 +16,13 @@ from labelchain.envs import MultilabelDataset
 from labelchain.envs.rewards import make_reward
 
 
-def rl_objective(settings: Settings, dataset: MultilabelDataset) -> Objective:
+def rl_objective(settings: Settings, dataset: MultilabelDataset) -> RLObjective:
     """The objective that the settings name."""
     reward = make_reward(settings.reward, dataset.num_labels)
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
         return ExpectedRewardObjective(reward, limit)
-    return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy)
+    return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy, settings.baseline)
 
 
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:

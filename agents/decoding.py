@@ -112,7 +112,11 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
 
 @torch.no_grad()
 def sample_chains(
-    model: StepModel, features: Tensor, max_labels: int, generator: torch.Generator, min_labels: int = 0
+    model: StepModel,
+    features: Tensor,
+    max_labels: int,
+    generator: torch.Generator | None,
+    min_labels: int = 0,
 ) -> Tensor:
     """Draw one chain per row, no label twice.
 
@@ -120,7 +124,7 @@ def sample_chains(
         model: Gives the step distributions; put networks in eval mode.
         features: ``(n, num_features)`` float32.
         max_labels: Chain limit.
-        generator: On the features' device.
+        generator: On the features' device; ``None`` takes the most probable action of every step instead.
         min_labels: STOP is forbidden until so many labels are out.
 
     Returns:
@@ -137,8 +141,10 @@ def sample_chains(
         log_probs = model.log_probs(state, emitted)
         if step < min_labels:
             log_probs[:, num_labels] = -torch.inf
-        probabilities = log_probs.softmax(dim=1)
-        action = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+        if generator is None:
+            action = log_probs.argmax(dim=1)
+        else:
+            action = torch.multinomial(log_probs.softmax(dim=1), 1, generator=generator).squeeze(1)
         actions[rows, step] = action
         going = action < num_labels
         if not going.all():

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
 from labelchain.agents.networks import ChainNetwork
-from labelchain.agents.policy_gradient import emitted_before
+from labelchain.agents.policy_gradient import Rollout, emitted_before
 from labelchain.envs.rewards import Reward
 
 LIKELIHOOD_WEIGHT = 0.1
@@ -41,17 +41,24 @@ class ExpectedRewardObjective:
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""
+        return self.loss_on(network, batch, self.draw(network, batch, generator), generator)
+
+    def draw(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Rollout:
+        """Sample a chain per input."""
         network.eval()  # chains are drawn from the policy that will be used, without dropout
         actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
+        return Rollout(actions, int((actions >= 0).sum()) + chain_steps(batch.labels))
+
+    def loss_on(
+        self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
+    ) -> tuple[Tensor, Logs]:
+        """The loss of chains drawn before."""
         network.train()
-        expected = self.expected_rewards(network, batch, actions)
+        expected = self.expected_rewards(network, batch, rollout.actions)
         likelihood, logs = self._likelihood.loss(network, batch, generator)
-        value = expected.sum() / len(actions)
-        steps = logs["env_steps"] + int((actions >= 0).sum())
-        return LIKELIHOOD_WEIGHT * likelihood - value, logs | {
-            "expected_reward": value.item(),
-            "env_steps": steps,
-        }
+        value = expected.sum() / len(rollout.actions)
+        logs |= {"expected_reward": value.item(), "env_steps": rollout.env_steps}
+        return LIKELIHOOD_WEIGHT * likelihood - value, logs
 
     def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Tensor:
         """The policy's mean reward at every step, with gradient: ``(n, length)``, 0 after the end of a chain.
@@ -73,11 +80,11 @@ class ExpectedRewardObjective:
         right = (policy.gather(2, true.clamp(min=0)) * (true >= 0)).sum(dim=2)
         wrong = 1.0 - right - policy[..., stop]
 
-        is_label = (chains >= 0).numpy()
-        is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).numpy()
+        is_label = (chains >= 0).cpu().numpy()
+        is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
         hits = is_hit.cumsum(axis=1) - is_hit  # before each step
         emitted = is_label.cumsum(axis=1) - is_label
-        counts = hits, emitted, (batch.labels >= 0).sum(dim=1, keepdim=True).numpy()
+        counts = hits, emitted, (batch.labels >= 0).sum(dim=1, keepdim=True).cpu().numpy()
         # The last step that the limit allows, or the last label, ends the episode and is paid as its end.
         ends = (np.arange(length) == self.max_labels - 1) | (emitted + 1 == stop)
         pays = [
@@ -86,6 +93,6 @@ class ExpectedRewardObjective:
             for hit in (True, False)
         ]
         pays.append(self.reward.final(*counts))
-        if_right, if_wrong, if_stop = (torch.from_numpy(pay).float() for pay in pays)
+        if_right, if_wrong, if_stop = (torch.from_numpy(pay).float().to(actions.device) for pay in pays)
         expected: Tensor = right * if_right + wrong * if_wrong + policy[..., stop] * if_stop
         return torch.where(actions >= 0, expected, 0.0)

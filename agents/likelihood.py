@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from labelchain.agents.networks import ChainNetwork
@@ -27,6 +30,14 @@ class Batch:
 
     features: Tensor
     labels: Tensor
+
+    @classmethod
+    def of(
+        cls, dataset: MultilabelDataset, rows: NDArray[np.int64], device: torch.device | str = "cpu"
+    ) -> Batch:
+        """The inputs of some rows ``(n,)`` of a data set."""
+        features = torch.from_numpy(dataset.dense_features(rows))
+        return cls(features.to(device), label_lists(dataset, torch.from_numpy(rows)).to(device))
 
 
 class Objective(Protocol):
@@ -63,8 +74,18 @@ class LikelihoodObjective:
         chains = sort_by_keys(batch.labels, self.order.keys(network, batch, generator))
         logits, _ = network(batch.features, chains)
         loss = chain_cross_entropy(logits, chains)
-        steps = int((chains >= 0).sum()) + len(chains)
-        return loss, {"likelihood_loss": loss.item(), "env_steps": steps}
+        return loss, {"likelihood_loss": loss.item(), "env_steps": chain_steps(chains)}
+
+
+def chain_steps(chains: Tensor) -> int:
+    """Environment steps of given chains ``(n, length)``, padded with -1: their labels, and a STOP each."""
+    return int((chains >= 0).sum()) + len(chains)
+
+
+def shuffled_batches(rows: NDArray[np.int64], batch_size: int, seed: int) -> list[NDArray[np.int64]]:
+    """The rows in random order, in batches of nearly equal size: one epoch."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    return np.array_split(shuffled, max(1, math.ceil(len(rows) / batch_size)))
 
 
 def label_lists(dataset: MultilabelDataset, rows: Tensor) -> Tensor:

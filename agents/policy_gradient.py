@@ -1,40 +1,94 @@
 """Policy gradients on sampled chains (``estimator="sampled"``), as in Nam et al. (ICML 2019), section 4.
 
 Sample a chain from the network, reward each step with the increment of a score, and follow the gradient
-of the expected return: REINFORCE with a learned value as baseline and an entropy bonus.
+of the expected return: REINFORCE with a baseline and an entropy bonus.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, Logs
+from labelchain.agents.likelihood import Batch, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
 from labelchain.envs.rewards import Reward
 
 VALUE_WEIGHT = 0.5
 
+Baseline = Literal["value", "self-critical"]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Chains that a network drew for the inputs of a batch.
+
+    Attributes:
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        env_steps: The steps of all chains that the loss looks at, drawn here or given.
+        greedy: As ``actions``, the chains of the most probable actions (self-critical baseline).
+    """
+
+    actions: Tensor
+    env_steps: int
+    greedy: Tensor | None = None
+
+
+class RLObjective(Objective, Protocol):
+    """An objective on chains that the network draws itself."""
+
+    def draw(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Rollout:
+        """Draw a chain per input."""
+
+    def loss_on(
+        self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
+    ) -> tuple[Tensor, Logs]:
+        """The loss of chains drawn before; :meth:`loss` is both in one."""
+
 
 class PolicyGradientObjective:
     """Actor-critic on whole chains that the network samples itself.
 
-    The loss is - sum_t (G_t - V_t) log pi(a_t) - entropy * H(pi_t) + 0.5 (G_t - V_t)^2, summed over the steps
-    of a chain (STOP is one), mean over inputs, with G_t the discounted return from step t on.
+    The loss is - sum_t (G_t - b_t) log pi(a_t) - entropy * H(pi_t), summed over the steps of a chain (STOP is
+    one), mean over inputs, with G_t the discounted return from step t on. The baseline b_t is a learned value
+    V_t (``value``, which adds 0.5 (G_t - V_t)^2 to the loss), or the return from step t on of the chain that
+    the network decodes greedily for the same input (``self-critical``; S. Rennie et al. 2017): nothing has to
+    be learned, and only chains that beat what the network would answer now are reinforced.
     """
 
-    def __init__(self, reward: Reward, max_labels: int, discount: float, entropy: float) -> None:
+    def __init__(
+        self, reward: Reward, max_labels: int, discount: float, entropy: float, baseline: Baseline = "value"
+    ) -> None:
         self.reward = reward
         self.max_labels = max_labels
         self.discount = discount
         self.entropy = entropy
+        self.baseline = baseline
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and score it."""
+        return self.loss_on(network, batch, self.draw(network, batch, generator), generator)
+
+    def draw(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Rollout:
+        """Sample a chain per input, and decode one greedily if it is the baseline."""
         network.eval()  # chains are drawn from the policy that will be used, without dropout
         actions = sample_chains(network, batch.features, self.max_labels, generator)
+        steps = int((actions >= 0).sum())
+        if self.baseline == "value":
+            return Rollout(actions, steps)
+        greedy = sample_chains(network, batch.features, self.max_labels, None)
+        return Rollout(actions, steps + int((greedy >= 0).sum()), greedy)
+
+    def loss_on(
+        self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
+    ) -> tuple[Tensor, Logs]:
+        """The loss of chains drawn before."""
+        del generator
         network.train()
+        actions = rollout.actions
         rewards = chain_rewards(self.reward, actions, batch.labels, network.num_labels)
         returns = discounted_returns(rewards, self.discount)
         taken = actions >= 0  # (n, length)
@@ -46,21 +100,26 @@ class PolicyGradientObjective:
         chosen = log_policy.gather(2, actions.clamp(min=0)[..., None]).squeeze(-1)
         surprise = torch.where(log_policy.isinf(), 0.0, log_policy)
         entropy = -(log_policy.exp() * surprise).sum(dim=-1)
-        values = network.values(hidden)
-        advantage = returns - values.detach()
-
         num_rows = len(actions)
-        policy_loss = -(chosen * advantage)[taken].sum() / num_rows
-        value_loss = ((returns - values) ** 2)[taken].sum() / num_rows
         entropy_bonus = entropy[taken].sum() / num_rows
-        loss = policy_loss + VALUE_WEIGHT * value_loss - self.entropy * entropy_bonus
-        return loss, {
-            "policy_loss": policy_loss.item(),
-            "value_loss": value_loss.item(),
+        loss = -self.entropy * entropy_bonus
+        logs: Logs = {
             "entropy": entropy_bonus.item(),
             "return": rewards.sum(dim=1).mean().item(),
-            "env_steps": int(taken.sum()),
+            "env_steps": rollout.env_steps,
         }
+        if rollout.greedy is None:
+            values = network.values(hidden)
+            baseline = values.detach()
+            value_loss = ((returns - values) ** 2)[taken].sum() / num_rows
+            loss = loss + VALUE_WEIGHT * value_loss
+            logs["value_loss"] = value_loss.item()
+        else:
+            greedy = chain_rewards(self.reward, rollout.greedy, batch.labels, network.num_labels)
+            baseline = _resized(discounted_returns(greedy, self.discount), actions.shape[1])
+            logs["greedy_return"] = greedy.sum(dim=1).mean().item()
+        policy_loss = -(chosen * (returns - baseline))[taken].sum() / num_rows
+        return loss + policy_loss, logs | {"policy_loss": policy_loss.item()}
 
 
 def chain_rewards(reward: Reward, actions: Tensor, labels: Tensor, num_labels: int) -> Tensor:
@@ -75,33 +134,40 @@ def chain_rewards(reward: Reward, actions: Tensor, labels: Tensor, num_labels: i
     Returns:
         ``(n, length)`` float32, 0 on padding.
     """
-    truth = torch.zeros(len(actions), num_labels + 2, dtype=torch.bool)
+    device = actions.device
+    truth = torch.zeros(len(actions), num_labels + 2, dtype=torch.bool, device=device)
     truth.scatter_(1, torch.where(labels < 0, num_labels + 1, labels), True)
     truth[:, num_labels + 1] = False
-    hit = truth.gather(1, torch.where(actions < 0, num_labels + 1, actions)).numpy()
-    is_label = ((actions >= 0) & (actions < num_labels)).numpy()
-    true = (labels >= 0).sum(dim=1).numpy()
+    hit = truth.gather(1, torch.where(actions < 0, num_labels + 1, actions)).cpu().numpy()
+    is_label = ((actions >= 0) & (actions < num_labels)).cpu().numpy()
+    true = (labels >= 0).sum(dim=1).cpu().numpy()
     hits, emitted = hit.cumsum(axis=1), is_label.cumsum(axis=1)
     paid = is_label * reward.increment(hit, hits - hit, emitted - is_label, true[:, None])
-    last = (actions >= 0).sum(dim=1).numpy() - 1
+    last = (actions >= 0).sum(dim=1).cpu().numpy() - 1
     final = reward.final(hits[:, -1], emitted[:, -1], true)
     rewards = torch.from_numpy(paid).float()
     rewards[torch.arange(len(actions)), torch.from_numpy(last)] += torch.from_numpy(final).float()
-    return rewards
+    return rewards.to(device)
 
 
 def discounted_returns(rewards: Tensor, discount: float) -> Tensor:
     """G_t = sum over k >= t of discount^(k - t) r_k, ``(n, length)``."""
-    steps = torch.arange(rewards.shape[1])
+    steps = torch.arange(rewards.shape[1], device=rewards.device)
     ahead = steps[:, None] - steps  # (k, t)
     weights = torch.where(ahead >= 0, float(discount) ** ahead.clamp(min=0), 0.0)
     return rewards @ weights
 
 
+def _resized(returns: Tensor, length: int) -> Tensor:
+    """Returns ``(n, steps)`` for chains of another length: 0 after the end, ``(n, length)``."""
+    missing = max(0, length - returns.shape[1])
+    return torch.nn.functional.pad(returns, (0, missing))[:, :length]
+
+
 def emitted_before(chains: Tensor, num_labels: int) -> Tensor:
     """Labels out before each step: ``(n, length)`` padded with -1 gives ``(n, length + 1, L + 1)`` bool."""
     num_rows, length = chains.shape
-    out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.int8)
+    out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.int8, device=chains.device)
     index = torch.where(chains < 0, num_labels, chains)
     out[:, 1:].scatter_(2, index[..., None], 1)
     out[..., num_labels] = 0  # padding

@@ -41,7 +41,11 @@ class Settings(NetworkConfig):
     """Discount of later rewards in the returns of sampled chains, in [0, 1]: 0 looks at the next label only,
     1 at the whole chain. (``estimator="sampled"``; ``all-actions`` looks at the next label only.)"""
     entropy: float = 0.01
-    """Weight of the entropy bonus (``estimator="sampled"``)."""
+    """Weight of the entropy bonus (``estimator="sampled"``; ``all-actions`` has none)."""
+    baseline: Literal["value", "self-critical"] = "value"
+    """What is subtracted from the return of a sampled chain (``estimator="sampled"``): a learned value, or
+    the return, from the same step on, of the chain that the network decodes greedily for the same input
+    (Rennie et al. 2017)."""
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
     label_set_metric: str = "f1_example"
@@ -65,6 +69,8 @@ class Settings(NetworkConfig):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if self.estimator not in ("all-actions", "sampled"):
             raise ValueError(f"estimator must be 'all-actions' or 'sampled', got {self.estimator!r}")
+        if self.baseline not in ("value", "self-critical"):
+            raise ValueError(f"baseline must be 'value' or 'self-critical', got {self.baseline!r}")
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,8 @@ from labelchain.agents.checkpoints import (
     save_tensors,
 )
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.likelihood import Batch, Objective, label_lists
+from labelchain.agents.gradient_step import gradient_step
+from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.networks import ChainNetwork, make_network
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
@@ -170,26 +171,20 @@ def _epoch(
     seed = _seed(run, state.epoch)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    batches = list(_batches(dataset.rows("train"), run.settings.batch_size, seed))
+    batches = shuffled_batches(dataset.rows("train"), run.settings.batch_size, seed)
     network = state.network.train()
     figures: dict[str, list[float]] = {}
     for number, rows in enumerate(batches):
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        batch = Batch(
-            torch.from_numpy(dataset.dense_features(rows)), label_lists(dataset, torch.from_numpy(rows))
-        )
-        loss, logs = phase.objective.loss(network, batch, generator)
+        loss, logs = phase.objective.loss(network, Batch.of(dataset, rows), generator)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "
                 f"batch {number + 1} (rows {rows[:3].tolist()}, ...); try a lower learning rate"
             )
-        state.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), run.settings.clip)
-        state.optimiser.step()
+        gradient_step(network, state.optimiser, loss, run.settings.clip)
         for name, value in {"loss": loss.item(), **logs}.items():
             figures.setdefault(name, []).append(value)
     means = {name: float(np.mean(values)) for name, values in figures.items()}
@@ -201,9 +196,3 @@ def _epoch(
 def _seed(run: Run, *place: int) -> int:
     """What all randomness of a place in training follows from."""
     return int(np.random.SeedSequence([run.seed, *place]).generate_state(1)[0])
-
-
-def _batches(rows: np.ndarray, batch_size: int, seed: int) -> Iterator[np.ndarray]:
-    """The rows in random order, in batches of nearly equal size."""
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    yield from np.array_split(shuffled, max(1, math.ceil(len(rows) / batch_size)))

@@ -1,6 +1,7 @@
 """Policy gradients: rewards as the environment pays them, gradients as enumeration gives them."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,75 @@ def test_mean_of_sampled_gradients_is_the_gradient_of_the_expected_return(reward
             torch.testing.assert_close(-estimate, truth, atol=float(0.03 * scale), rtol=0)
 
 
+def greedy_chain(net, features, limit):
+    """The most probable actions, one by one."""
+    chain = []
+    while len(chain) < limit:
+        prefix = torch.tensor([chain], dtype=torch.int64).reshape(1, -1)
+        logits, _ = net(features, prefix)
+        out = emitted_before(prefix, net.num_labels)[0, -1]
+        action = int(logits[0, -1].masked_fill(out, -torch.inf).argmax())
+        chain.append(action)
+        if action == net.num_labels:
+            break
+    return chain
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.7, 1.0])
+def test_the_self_critical_baseline_is_the_return_of_the_greedy_chain_from_the_same_step_on(discount):
+    torch.manual_seed(3)
+    net = build_network(3, 4, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    batch = Batch(torch.randn(40, 3), torch.tensor([[0, 1], [2, -1]] * 20))
+    paid, limit = make_reward("f1", 4), 3
+    objective = PolicyGradientObjective(paid, limit, discount, entropy=0.0, baseline="self-critical")
+    rollout = objective.draw(net, batch, torch.Generator().manual_seed(0))
+    expected = torch.zeros(())
+    steps = 0
+    net.eval()
+    for row in range(40):
+        features, labels = batch.features[row : row + 1], batch.labels[row : row + 1]
+        greedy = greedy_chain(net, features, limit)
+        actions = [action for action in rollout.actions[row].tolist() if action >= 0]
+        steps += len(greedy) + len(actions)
+        returns = discounted_returns(chain_rewards(paid, torch.tensor([actions]), labels, 4), discount)[0]
+        baseline = torch.zeros(limit)
+        baseline[: len(greedy)] = discounted_returns(
+            chain_rewards(paid, torch.tensor([greedy]), labels, 4), discount
+        )
+        prefix = torch.tensor([[action for action in actions if action < 4]], dtype=torch.int64).reshape(
+            1, -1
+        )
+        logits, _ = net(features, prefix)
+        log_policy = logits.masked_fill(emitted_before(prefix, 4), -torch.inf).log_softmax(dim=-1)[0]
+        for step, action in enumerate(actions):
+            expected = expected - log_policy[step, action] * (returns[step] - baseline[step]) / 40
+    loss, logs = objective.loss_on(net, batch, rollout, torch.Generator())
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-4)
+    assert logs["env_steps"] == steps
+    assert set(logs) == {"policy_loss", "greedy_return", "entropy", "return", "env_steps"}
+
+
+@pytest.mark.parametrize("discount", [0.0, 1.0])
+def test_the_self_critical_baseline_keeps_the_mean_of_the_gradient(discount):
+    torch.manual_seed(0)
+    net = build_network(3, 3, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    with torch.no_grad():
+        net.output.bias[3] -= 5.0  # the greedy chain does not stop at once
+    many = 2000
+    batch = Batch(torch.tensor([[0.5, -1.0, 2.0]]).expand(many, -1), torch.tensor([[0]]).expand(many, -1))
+    objective = PolicyGradientObjective(make_reward("f1", 3), 3, discount, 0.0, "self-critical")
+    differences = []
+    for seed in range(30):
+        generator = torch.Generator().manual_seed(seed)
+        rollout = objective.draw(net, batch, generator)
+        nothing = replace(rollout, greedy=torch.full((many, 1), 3))  # STOP at once earns nothing
+        losses = [objective.loss_on(net, batch, each, generator)[0] for each in (rollout, nothing)]
+        differences.append(torch.autograd.grad(losses[0] - losses[1], net.output.weight)[0])
+    drawn = torch.stack(differences)
+    assert drawn.abs().max() > 0  # the baseline does something
+    assert (drawn.mean(dim=0).abs() <= 4 * drawn.std(dim=0) / 30**0.5).all()
+
+
 def test_gradients_are_finite_with_masked_labels_and_entropy():
     torch.manual_seed(0)
     net = build_network(3, 4, NetworkConfig(width=4, dropout=0.5), "none")
@@ -174,6 +244,10 @@ def test_the_settings_name_the_estimator(dataset):
     assert isinstance(rl_objective(Settings(estimator="sampled"), dataset), PolicyGradientObjective)
     with pytest.raises(ValueError, match="estimator must be 'all-actions' or 'sampled', got 'both'"):
         Settings(estimator="both")
+    chosen = rl_objective(Settings(estimator="sampled", baseline="self-critical"), dataset)
+    assert chosen.baseline == "self-critical"
+    with pytest.raises(ValueError, match="baseline must be 'value' or 'self-critical', got 'greedy'"):
+        Settings(baseline="greedy")
 
 
 def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():

@@ -1,0 +1,53 @@
+"""The examples and the training script run, with small budgets."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from labelchain.agents.chain_pg_algorithm import ChainPG
+from labelchain.agents.train import main
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+SAYS = {
+    "chain_pg": r"emitted \[.*\], true \[.*\], F1 \d\.\d\d",
+    "custom_policy": r"\d+ steps: test P@1 \d+\.\d, F1 \d+\.\d",
+    "evaluate_with_masks": r"mean F1 of \d+ episodes: 0\.\d+.*P@1 +\d+",
+    "load_checkpoint": r"trained for \d+, then up to \d+ steps.*(label set .*){5}",
+    "maskable_ppo_fast": r"\d+ steps: test P@1 \d+\.\d, F1 \d+\.\d",
+    "ppo_from_gym_make": r"F1 of 200 test episodes after 512 steps: 0\.\d+",
+}
+
+
+def test_every_example_is_tested():
+    assert [path.stem for path in EXAMPLES] == sorted(SAYS)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example(path, monkeypatch, capsys):
+    few = "500" if path.stem == "ppo_from_gym_make" else "2000"
+    monkeypatch.setattr("sys.argv", [path.name, "--steps", few])
+    runpy.run_path(str(path), run_name="__main__")
+    assert re.search(SAYS[path.stem], capsys.readouterr().out, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("agent", ["chain-pg", "maskable-ppo"])
+def test_training_script(agent, tmp_path, capsys):
+    arguments = [agent, "labelchain/DigitScenes-v0", "--steps", "3000", "--seed", "3", "--out", str(tmp_path)]
+    metrics = main(arguments)
+    said = capsys.readouterr().out
+    assert re.search(rf"test P@1 +{metrics['P@1']:.3f}", said)
+    assert f"tensorboard --logdir {tmp_path}" in said
+    if agent == "chain-pg":
+        assert ChainPG.load(tmp_path / "model.zip").reward is None
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert {"eval/P@1", "chain/length", "rollout/ep_rew_mean", "train/loss"} <= set(events.Tags()["scalars"])
+
+
+def test_training_script_names_its_choices(capsys):
+    with pytest.raises(SystemExit):
+        main(["sarsa", "labelchain/DigitScenes-v0"])
+    assert "invalid choice: 'sarsa' (choose from" in capsys.readouterr().err
