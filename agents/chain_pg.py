@@ -1,4 +1,4 @@
-"""``chain-pg``: a warm-up by maximum likelihood, then reinforcement learning on chains the network samples.
+"""``chain-pg``: a warm-up with order-free targets, then reinforcement learning on chains the network samples.
 
 Two estimators of the gradient: ``sampled``, the actor-critic of Nam et al. (ICML 2019), and ``all-actions``,
 ours, which uses that the reward of *every* action is known while training.
@@ -7,7 +7,8 @@ ours, which uses that the reward of *every* action is known while training.
 from __future__ import annotations
 
 from labelchain.agents.expected_reward import ExpectedRewardObjective
-from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
+from labelchain.agents.likelihood import Objective
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.settings import Settings
@@ -26,10 +27,10 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> Objective:
 
 
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:
-    """A warm-up by maximum likelihood in random orders, then RL, within the same number of epochs."""
+    """A warm-up with order-free targets, then RL, within the same number of epochs."""
     warmup = round(settings.warmup * settings.epochs)
     return [
-        Phase("warm-up", LikelihoodObjective(RandomOrder()), warmup, settings.learning_rate),
+        Phase("warm-up", OrderFreeObjective(), warmup, settings.learning_rate),
         Phase(name, objective, settings.epochs - warmup, settings.rl_learning_rate),
     ]
 

@@ -12,19 +12,20 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder
+from labelchain.agents.likelihood import Batch, Logs
 from labelchain.agents.networks import ChainNetwork
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import emitted_before
 from labelchain.envs.rewards import Reward
 
-LIKELIHOOD_WEIGHT = 0.1
+ANCHOR_WEIGHT = 0.1
 
 
 class ExpectedRewardObjective:
     """The expected immediate reward at every step of chains that the network samples.
 
     The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
-    and STOP, plus a tenth of the likelihood loss in random order, which anchors the network to what it knew.
+    and STOP, plus a tenth of the order-free loss, which anchors the network to what it knew.
     For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
     weighed with STOP forbidden, as they are when the score is measured.
 
@@ -37,7 +38,7 @@ class ExpectedRewardObjective:
         self.reward = reward
         self.max_labels = max_labels if reward.ranks is None else reward.ranks
         self.min_labels = reward.ranks or 0
-        self._likelihood = LikelihoodObjective(RandomOrder())
+        self._anchor = OrderFreeObjective()
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""
@@ -45,10 +46,10 @@ class ExpectedRewardObjective:
         actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
         network.train()
         expected = self.expected_rewards(network, batch, actions)
-        likelihood, logs = self._likelihood.loss(network, batch, generator)
+        anchor, logs = self._anchor.loss(network, batch, generator)
         value = expected.sum() / len(actions)
         steps = logs["env_steps"] + int((actions >= 0).sum())
-        return LIKELIHOOD_WEIGHT * likelihood - value, logs | {
+        return ANCHOR_WEIGHT * anchor - value, logs | {
             "expected_reward": value.item(),
             "env_steps": steps,
         }

@@ -29,7 +29,7 @@ class Settings(NetworkConfig):
     clip: float = 10.0
     """Largest gradient norm."""
     warmup: float = 0.5
-    """Share of the epochs in which RL learners train by maximum likelihood in random orders first."""
+    """Share of the epochs in which RL learners train on order-free targets first."""
     rl_learning_rate: float = 3e-4
     """As ``learning_rate``, for the RL epochs after the warm-up."""
     estimator: Literal["all-actions", "sampled"] = "all-actions"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
-from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
+from labelchain.agents.likelihood import LikelihoodObjective, Objective, Order, RandomOrder
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.agents.training import Phase, train
@@ -75,9 +76,19 @@ def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
 
 def _train_order(name: str, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """Maximum likelihood on the true labels in an order."""
+    return _train_alone(LikelihoodObjective(_order_of(name, run, dataset)), run, dataset, progress)
+
+
+def _train_order_free(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """Optimal-completion targets."""
+    return _train_alone(OrderFreeObjective(), run, dataset, progress)
+
+
+def _train_alone(objective: Objective, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """One objective in all epochs."""
     settings = run.settings
-    objective = LikelihoodObjective(_order_of(name, run, dataset))
-    return train(run, dataset, [Phase(name, objective, settings.epochs, settings.learning_rate)], progress)
+    phase = Phase(run.learner, objective, settings.epochs, settings.learning_rate)
+    return train(run, dataset, [phase], progress)
 
 
 def _ordered(name: str, summary: str) -> Learner:
@@ -94,6 +105,11 @@ LEARNERS: dict[str, Learner] = {
     "fixed-random": _ordered("fixed-random", "chain in one random order"),
     "always-random": _ordered("always-random", "chain in a new random order each time an input is seen"),
     "target-reordering": _ordered("target-reordering", "chain in the order that the network itself samples"),
+    "order-free": Learner(
+        "chain whose target is any true label still missing (optimal completion)",
+        _train_order_free,
+        _load_chain,
+    ),
     "chain-pg": Learner("chain trained by policy gradient on sampled chains", train_chain_pg, _load_chain),
     "composite-joint": Learner("one network on the losses of both at once", train_joint, _load_chain),
     COMPOSITE: Learner(
