@@ -1,4 +1,4 @@
-"""``chain-pg``: a warm-up with order-free targets, then reinforcement learning on chains the network samples.
+"""``chain-pg``: a warm-up on given chains, then reinforcement learning on chains the network samples.
 
 Two estimators of the gradient: ``sampled``, the actor-critic of Nam et al. (ICML 2019), and ``all-actions``,
 ours, which uses that the reward of *every* action is known while training.
@@ -7,7 +7,7 @@ ours, which uses that the reward of *every* action is known while training.
 from __future__ import annotations
 
 from labelchain.agents.expected_reward import ExpectedRewardObjective
-from labelchain.agents.likelihood import Objective
+from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
 from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.runs import Progress, Run
@@ -22,15 +22,22 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> Objective:
     reward = make_reward(settings.reward, dataset.num_labels)
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
-        return ExpectedRewardObjective(reward, limit)
+        return ExpectedRewardObjective(reward, limit, supervised_objective(settings))
     return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy)
 
 
+def supervised_objective(settings: Settings) -> Objective:
+    """The objective of the warm-up, and of the anchor beside expected rewards."""
+    if settings.warmup_targets == "order-free":
+        return OrderFreeObjective()
+    return LikelihoodObjective(RandomOrder())
+
+
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:
-    """A warm-up with order-free targets, then RL, within the same number of epochs."""
+    """A supervised warm-up in random orders, then RL, within the same number of epochs."""
     warmup = round(settings.warmup * settings.epochs)
     return [
-        Phase("warm-up", OrderFreeObjective(), warmup, settings.learning_rate),
+        Phase("warm-up", supervised_objective(settings), warmup, settings.learning_rate),
         Phase(name, objective, settings.epochs - warmup, settings.rl_learning_rate),
     ]
 

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, Logs
+from labelchain.agents.likelihood import Batch, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
-from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import emitted_before
 from labelchain.envs.rewards import Reward
 
@@ -25,20 +24,21 @@ class ExpectedRewardObjective:
     """The expected immediate reward at every step of chains that the network samples.
 
     The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
-    and STOP, plus a tenth of the order-free loss, which anchors the network to what it knew.
+    and STOP, plus a tenth of a supervised loss, which anchors the network to what it knew.
     For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
     weighed with STOP forbidden, as they are when the score is measured.
 
     Args:
         reward: Pays each label.
         max_labels: Chain limit.
+        anchor: The supervised objective.
     """
 
-    def __init__(self, reward: Reward, max_labels: int) -> None:
+    def __init__(self, reward: Reward, max_labels: int, anchor: Objective) -> None:
         self.reward = reward
         self.max_labels = max_labels if reward.ranks is None else reward.ranks
         self.min_labels = reward.ranks or 0
-        self._anchor = OrderFreeObjective()
+        self._anchor = anchor
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""

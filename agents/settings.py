@@ -29,7 +29,10 @@ class Settings(NetworkConfig):
     clip: float = 10.0
     """Largest gradient norm."""
     warmup: float = 0.5
-    """Share of the epochs in which RL learners train on order-free targets first."""
+    """Share of the epochs in which RL learners train on true labels in random orders first."""
+    warmup_targets: Literal["likelihood", "order-free"] = "likelihood"
+    """What they train on then: the next label of the order, or any true label that is still missing. The two
+    have the same mean; on DigitScenes they validate alike, on Bibtex ``likelihood`` does better."""
     rl_learning_rate: float = 3e-4
     """As ``learning_rate``, for the RL epochs after the warm-up."""
     estimator: Literal["all-actions", "sampled"] = "all-actions"
@@ -64,6 +67,10 @@ class Settings(NetworkConfig):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if self.estimator not in ("all-actions", "sampled"):
             raise ValueError(f"estimator must be 'all-actions' or 'sampled', got {self.estimator!r}")
+        if self.warmup_targets not in ("likelihood", "order-free"):
+            raise ValueError(
+                f"warmup_targets must be 'likelihood' or 'order-free', got {self.warmup_targets!r}"
+            )
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")

@@ -8,11 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.chain_pg import rl_objective
+from labelchain.agents.chain_pg import rl_objective, supervised_objective
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.expected_reward import ExpectedRewardObjective
-from labelchain.agents.likelihood import Batch, chain_cross_entropy, label_lists, sort_by_keys
+from labelchain.agents.likelihood import (
+    Batch,
+    LikelihoodObjective,
+    chain_cross_entropy,
+    label_lists,
+    sort_by_keys,
+)
 from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,
@@ -142,7 +149,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
     batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, -1], [2, -1, -1], [0, 3, 5]] * 3))
     paid = make_reward(reward, num_labels)
-    objective = ExpectedRewardObjective(paid, limit)
+    objective = ExpectedRewardObjective(paid, limit, OrderFreeObjective())
     actions = sample_chains(
         net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
     )
@@ -174,6 +181,13 @@ def test_the_settings_name_the_estimator(dataset):
     assert isinstance(rl_objective(Settings(estimator="sampled"), dataset), PolicyGradientObjective)
     with pytest.raises(ValueError, match="estimator must be 'all-actions' or 'sampled', got 'both'"):
         Settings(estimator="both")
+
+
+def test_the_settings_name_the_targets_of_the_warm_up():
+    assert isinstance(supervised_objective(Settings()), LikelihoodObjective)
+    assert isinstance(supervised_objective(Settings(warmup_targets="order-free")), OrderFreeObjective)
+    with pytest.raises(ValueError, match="warmup_targets must be 'likelihood' or 'order-free', got 'none'"):
+        Settings(warmup_targets="none")
 
 
 def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():
