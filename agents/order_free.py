@@ -15,8 +15,8 @@ from labelchain.agents.networks import ChainNetwork
 class OrderFreeObjective:
     """Cross-entropy with the uniform distribution over the missing true labels, or STOP if none is missing.
 
-    The labels so far are a random permutation of the true labels. Summed over steps, mean over inputs. Its mean
-    over permutations is that of the likelihood in random order; only the noise of the next label is gone.
+    The labels so far are a random permutation of the true labels. Summed over steps, mean over inputs. Its
+    mean over permutations is that of the likelihood in random order; the noise of the next label is gone.
     """
 
     def __init__(self) -> None:

@@ -51,6 +51,8 @@ class Settings(NetworkConfig):
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
+    beam_width: int = 5
+    """How many chains the decoding ``beam`` keeps."""
     sb3_steps: int = 150_000
     """Environment steps of Stable-Baselines3 agents."""
     sb3_reward: str = "f1"
@@ -59,7 +61,7 @@ class Settings(NetworkConfig):
     def __post_init__(self) -> None:
         """Raise ValueError on a value out of range."""
         super().__post_init__()
-        for name in ("epochs", "batch_size", "sb3_steps"):
+        for name in ("epochs", "batch_size", "beam_width", "sb3_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "rl_learning_rate", "clip"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
@@ -19,11 +20,16 @@ from labelchain.baselines.composite import combine_outputs, train_joint
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
-from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.baselines.predictions import decoded, save_predictions
+from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor
+from labelchain.envs.metrics import summarise
 
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
+ORDER_PAIR = "two-always-random"
+PAIR_SEED_SHIFT = 1000
+"""How far the seed of the pair's second network is from that of its first; more seeds than anybody runs."""
 
 Train = Callable[[Run, MultilabelDataset, Progress], int]
 """Trains into a run's directory; returns the number of inputs seen."""
@@ -31,6 +37,14 @@ Train = Callable[[Run, MultilabelDataset, Progress], int]
 
 class UnknownLearnerError(ValueError):
     """There is no learner of that name."""
+
+
+class Part(NamedTuple):
+    """A run that a learner combines."""
+
+    learner: str
+    seed_shift: int = 0
+    """Added to the seed of the whole."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +55,13 @@ class Learner:
         summary: One line for ``--help`` and tables.
         train: Trains it, unless it is made of ``parts`` alone.
         load: The trained predictor of a run.
-        parts: Learners whose finished runs it combines.
+        parts: The finished runs that it combines.
     """
 
     summary: str
     train: Train | None
     load: Callable[[Run, MultilabelDataset], Predictor]
-    parts: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
@@ -116,7 +130,13 @@ LEARNERS: dict[str, Learner] = {
         "target-reordering and chain-pg, averaged while decoding",
         None,
         _load_chain,
-        parts=("target-reordering", "chain-pg"),
+        parts=(Part("target-reordering"), Part("chain-pg")),
+    ),
+    ORDER_PAIR: Learner(
+        "always-random from two seeds, averaged while decoding: as large as composite",
+        None,
+        _load_chain,
+        parts=(Part("always-random"), Part("always-random", PAIR_SEED_SHIFT)),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "maskable-ppo": Learner("sb3-contrib's PPO with action masks", train_sb3, load_sb3),
@@ -135,11 +155,13 @@ def learner_named(name: str) -> Learner:
     return LEARNERS[name]
 
 
+def run_directory(folder: Path, learner: str, seed: int) -> Path:
+    """Where a run lies in a folder of several."""
+    return folder / learner / f"seed-{seed}"
+
+
 def fit(
-    run: Run,
-    dataset: MultilabelDataset,
-    progress: Progress,
-    part_directory: Callable[[str], Path] | None = None,
+    run: Run, dataset: MultilabelDataset, progress: Progress, part_folder: Path | None = None
 ) -> dict[str, float]:
     """Train a run to its end, evaluate it on the test split, and return the test metrics.
 
@@ -149,7 +171,7 @@ def fit(
         run: What to train, and where.
         dataset: The data.
         progress: Told how far it is.
-        part_directory: Where the run of a part lies (trained if need be); by default inside the run's own.
+        part_folder: Where the runs of its parts lie (trained if need be); by default ``parts`` inside its own.
 
     Raises:
         RunError: If the directory holds another run, or training fails.
@@ -163,14 +185,18 @@ def fit(
     if learner.train is not None:
         seen = learner.train(run, dataset, progress)
     else:
+        folder = run.directory / "parts" if part_folder is None else part_folder
         directories = []
-        for number, name in enumerate(learner.parts):
-            where = part_directory(name) if part_directory else run.directory / "parts" / name
-            share = _scaled(progress, number, len(learner.parts), name)
-            fit(Run(where, name, run.dataset, run.seed, run.settings), dataset, share)
-            directories.append(where)
+        for number, part in enumerate(learner.parts):
+            seed = run.seed + part.seed_shift
+            directory = run_directory(folder, part.learner, seed)
+            share = _scaled(progress, number, len(learner.parts), part.learner)
+            fit(Run(directory, part.learner, run.dataset, seed, run.settings), dataset, share)
+            directories.append(directory)
         seen = combine_outputs(run, dataset, directories)
-    metrics = evaluate(learner.load(run, dataset), dataset, "test").metrics
+    predictions = decoded(learner.load(run, dataset), dataset, run.settings.beam_width)
+    metrics = summarise(dataset.labels[dataset.rows("test")], predictions["chain"])
+    save_predictions(run.directory, predictions)
     with RunLogger(run) as logger:
         logger.final(metrics, seen)
     run.finish(metrics, time.perf_counter() - begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,31 @@ from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from labelchain.baselines.comparison import Results
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
+from labelchain.baselines.results import BEST_ORDER, Results
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
 HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1"}
 SPREAD_WIDTH = 100
-"""Columns of a terminal that have room for standard deviations."""
+"""Columns of a terminal that have room for intervals."""
 STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 0, 0, 1), "pad_edge": False}
 FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
-def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
+def results_table(
+    results: Results, seconds: Mapping[str, Sequence[float]], width: int = SPREAD_WIDTH
+) -> Table:
     """Every learner's metrics on the test split, per cent; the best of a column is bold.
 
     Args:
         results: What a comparison gave.
-        width: Columns of the terminal; standard deviations over seeds are left out below 100.
+        seconds: By learner, how long each of its runs took.
+        width: Columns of the terminal; 95 % intervals over seeds are left out below 100.
     """
     seeds = results["seeds"]
-    spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and standard deviation"
+    spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and 95 % interval"
     over = "one seed" if seeds == 1 else f"{spread} over {seeds} seeds"
     table = Table(
         title=f"{results['dataset']}, test split, per cent ({over})",
@@ -49,10 +53,10 @@ def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
         row = []
         for metric in SHOWN:
             text = f"{entry[metric]['mean']:.1f}"
-            if spread.endswith("deviation"):
-                text += f"±{statistics.stdev(entry[metric]['values']):.1f}"
+            if spread.endswith("interval") and entry[metric]["interval"] is not None:
+                text += f"±{entry[metric]['interval'][1] - entry[metric]['mean']:.1f}"
             row.append(f"[bold]{text}[/bold]" if entry[metric]["mean"] == best[metric] else text)
-        table.add_row(learner, *row, f"{statistics.fmean(results['seconds'][learner]):.0f}")
+        table.add_row(learner, *row, f"{statistics.fmean(seconds[learner]):.0f}")
     return table
 
 
@@ -75,19 +79,55 @@ def known_table(results: Results) -> Table:
     return table
 
 
-def gains_table(results: Results) -> Table:
-    """The composite against whichever of the four orders is best, per metric."""
+def decodings_table(results: Results) -> Table:
+    """Every network learner under each decoding; the best decoding of a learner is bold."""
     table = Table(
-        title="composite against the best of the four orders",
-        caption="Hamming loss: lower is better; a positive gain is an improvement.",
+        title=f"{results['dataset']}, test split, per cent, by decoding",
+        caption="'beam' decides label sets, 'first-step' and 'sampled-chains' rankings.",
         **STYLE,
     )
-    for heading in ("metric", "best order", "its value", "composite", "relative gain"):
-        table.add_column(heading, justify="left" if heading in ("metric", "best order") else "right")
-    for metric, gain in results["gain_over_best_order"].items():
+    table.add_column("learner", no_wrap=True)
+    table.add_column("decoding", no_wrap=True)
+    for metric in SHOWN:
+        table.add_column(HEADINGS.get(metric, metric), justify="right", no_wrap=True)
+    for learner, by_decoding in results["decodings"].items():
+        best = {
+            metric: max(scores[metric]["mean"] for scores in by_decoding.values() if metric in scores)
+            for metric in SHOWN
+        }
+        for decoding, scores in by_decoding.items():
+            row = []
+            for metric in SHOWN:
+                mean = scores[metric]["mean"] if metric in scores else None
+                text = "" if mean is None else f"{mean:.1f}"
+                row.append(f"[bold]{text}[/bold]" if mean == best[metric] else text)
+            table.add_row(learner if decoding == results["decoding"] else "", decoding, *row)
+    return table
+
+
+def gains_table(results: Results, learner: str, against: str) -> Table:
+    """One learner against an opponent, or against whichever of the four orders is best, per metric."""
+    best = against == BEST_ORDER
+    table = Table(
+        title=f"{learner} against {'the best of the four orders' if best else against}",
+        caption="Hamming loss: lower is better; a positive gain is an improvement. "
+        "p: paired bootstrap over test rows.",
+        **STYLE,
+    )
+    table.add_column("metric")
+    if best:
+        table.add_column("best order", no_wrap=True)
+    for heading in ("its value", learner, "gain", "95 %", "relative", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric, gain in results["gains"][learner][against].items():
         relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
-        values = f"{gain['best']:.2f}", f"{gain['composite']:.2f}"
-        table.add_row(metric, gain["best_order"], *values, relative)
+        interval, p_value = "-", "-"
+        if gain["interval"] is not None:
+            interval = "{:+.2f} to {:+.2f}".format(*gain["interval"])
+            p_value = f"{gain['p_value']:.4f}"
+        values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
+        names = (metric, gain["opponent"]) if best else (metric,)
+        table.add_row(*names, *values, interval, relative, p_value)
     return table
 
 

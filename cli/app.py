@@ -122,6 +122,9 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Run every learner with seeds 0 to N-1.")] = 1,
     epochs: EpochsOption = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default="one for each core", help="Runs trained at a time.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
     ] = None,
@@ -129,29 +132,48 @@ def compare(
 ) -> None:
     """Train every learner under one protocol, and compare them on the test split.
 
-    Writes results.json, comparison.png and a TensorBoard run per learner and seed. A comparison that was
-    stopped is continued by the same command; finished runs are not repeated.
+    Writes results.json, results.csv, comparison.png and a TensorBoard run per learner and seed. A comparison
+    that was stopped is continued by the same command; finished runs are not repeated. Other learners or more
+    seeds are added to what the folder has.
     """
     with reported_errors():
-        from labelchain.baselines.comparison import COMPARED, cells
+        from joblib import cpu_count
+
+        from labelchain.agents.runs import read_json
+        from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
-        from labelchain.baselines.report import gains_table, known_table, results_table, write_figure
+        from labelchain.baselines.learners import COMPOSITE, learner_named
+        from labelchain.baselines.report import (
+            decodings_table,
+            gains_table,
+            known_table,
+            results_table,
+            write_figure,
+        )
+        from labelchain.baselines.workers import Job
 
         chosen = (
             list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
         )
-        planned = len(list(cells(chosen, seeds)))
+        for each in chosen:
+            learner_named(each)
         data, name, settings = _prepare(dataset, test, epochs, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
-        with WorkProgress(console, planned) as work:
-            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
+        job = Job(data, name, settings, folder)
+        left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
+        workers = jobs or cpu_count()
+        with WorkProgress(console, left) as work:
+            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, workers)
+        seconds = read_json(folder / "timings.json")["seconds"]
         write_figure(results, folder / "comparison.png")
-        console.print(results_table(results, console.width))
+        console.print(results_table(results, seconds, console.width))
+        if results["decodings"]:
+            console.print(decodings_table(results))
         if "known_subset_accuracy" in results:
             console.print(known_table(results))
-        if results["gain_over_best_order"]:
-            console.print(gains_table(results))
-        console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)
+        for against in results["gains"].get(COMPOSITE, {}):
+            console.print(gains_table(results, COMPOSITE, against))
+        console.print(f"written: {folder}: results.json, results.csv, comparison.png", highlight=False)
         console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
 
 

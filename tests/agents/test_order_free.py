@@ -42,7 +42,7 @@ def test_it_is_the_mean_of_the_likelihood_over_all_orders():
         def __init__(self, order):
             self.order = order
 
-        def keys(self, network, batch, generator):
+        def keys(self, *_):
             return torch.tensor([self.order], dtype=torch.float32)
 
     net, batch, generator = network(), Batch(torch.randn(1, 3), torch.tensor([[0, 2, 3]])), torch.Generator()
