@@ -212,8 +212,14 @@ class DecodedModel:
 
 def under_decoding(predictor: Predictor, decoding: Decoding, beam_width: int) -> Predictor | None:
     """A predictor of chains under another decoding, or ``None`` if it does not predict by chains."""
-    if isinstance(predictor, SelectedPredictor):
-        ranking = under_decoding(predictor.ranking, decoding, beam_width)
-        label_set = under_decoding(predictor.label_set, decoding, beam_width)
-        return SelectedPredictor(ranking, label_set) if ranking and label_set else None
-    return DecodedModel(predictor, decoding, beam_width) if isinstance(predictor, ChainPredictor) else None
+    if isinstance(predictor, ChainPredictor):
+        return DecodedModel(predictor, decoding, beam_width)
+    if not isinstance(predictor, SelectedPredictor):
+        return None
+    ranking, label_set = (
+        each
+        if decoding == "chain" or metrics[0] not in DECIDES[decoding]
+        else under_decoding(each, decoding, beam_width)
+        for each, metrics in ((predictor.ranking, RANKING_METRICS), (predictor.label_set, LABEL_SET_METRICS))
+    )
+    return SelectedPredictor(ranking, label_set) if ranking and label_set else None

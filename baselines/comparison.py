@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from labelchain.agents.decoders import DECIDES
+from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.learners import LEARNERS, learner_named
@@ -22,7 +24,7 @@ from labelchain.envs.metrics import row_scores, summarise
 COMPARED = tuple(name for name in LEARNERS if name != "ppo")
 """The learners of a comparison unless others are named."""
 
-DECODING = "chain"
+DECODING: Decoding = "chain"
 """The decoding of the main results: the paper's."""
 
 
@@ -93,8 +95,8 @@ def compare(
 
     Cells that are finished in ``out`` are not trained again, one that was stopped is continued. Learners and
     seeds that ``out/results.json`` has already stay in it: a later comparison adds to an earlier one. The
-    result depends neither on ``jobs`` nor on how often the comparison was stopped; how long the runs took is in
-    ``timings.json``.
+    result depends neither on ``jobs`` nor on how often the comparison was stopped; how long the runs took is
+    in ``timings.json``.
 
     Args:
         dataset: The data.
@@ -142,7 +144,9 @@ def timings(job: Job, seeds: Mapping[str, int]) -> dict[str, list[float]]:
 def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
     """Everything that follows from the predictions of finished runs."""
     labels = job.dataset.labels[job.dataset.rows("test")]
-    learners, decodings, rows = {}, {}, {}
+    learners: dict[str, Any] = {}
+    decodings: dict[str, Any] = {}
+    rows: dict[str, dict[str, NDArray[np.float64]]] = {}
     for learner, count in seeds.items():
         runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
         by_decoding = {

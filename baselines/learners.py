@@ -18,9 +18,9 @@ from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.agents.training import Phase, train
 from labelchain.baselines.composite import combine_outputs, train_joint
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
+from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
-from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor
 from labelchain.envs.metrics import summarise
@@ -171,7 +171,7 @@ def fit(
         run: What to train, and where.
         dataset: The data.
         progress: Told how far it is.
-        part_folder: Where the runs of its parts lie (trained if need be); by default ``parts`` inside its own.
+        part_folder: Where the runs of its parts lie (trained if need be); by default ``parts`` in its own.
 
     Raises:
         RunError: If the directory holds another run, or training fails.

@@ -29,7 +29,7 @@ def decoded(model: Predictor, dataset: MultilabelDataset, beam_width: int, split
         beam_width: Width of the decoding ``beam``.
         split: Name of the split.
     """
-    found = {"chain": evaluate(model, dataset, split).predictions}
+    found: Decoded = {"chain": evaluate(model, dataset, split).predictions}
     for decoding in DECODINGS[1:]:
         other = under_decoding(model, decoding, beam_width)
         if other is not None:
@@ -66,7 +66,8 @@ def load_predictions(run: Run, num_rows: int) -> Decoded:
         chain = Predictions(arrays["chain/ranking"], arrays["chain/chains"])
         found: Decoded = {
             decoding: Predictions(
-                arrays.get(f"{decoding}/ranking", chain.ranking), arrays.get(f"{decoding}/chains", chain.chains)
+                arrays.get(f"{decoding}/ranking", chain.ranking),
+                arrays.get(f"{decoding}/chains", chain.chains),
             )
             for decoding in DECODINGS
             if any(name.startswith(f"{decoding}/") for name in arrays)

@@ -49,8 +49,8 @@ def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, An
         rows: The scores per row, for the paired bootstrap; metrics that have none get no interval.
 
     Returns:
-        By challenger, opponent and metric: both values, the absolute gain (in points, positive if better) with
-        its 95 % interval and two-sided p-value over test rows, and the relative gain in per cent.
+        By challenger, opponent and metric: both values, the absolute gain (in points, positive if better)
+        with its 95 % interval and two-sided p-value over test rows, and the relative gain in per cent.
     """
     orders = [order for order in FOUR_ORDERS if order in learners]
     found: dict[str, Any] = {}
@@ -108,20 +108,20 @@ def write_csv(results: Results, path: Path) -> None:
     ``value`` is the mean over seeds in per cent or, where ``against`` names an opponent, the absolute gain;
     ``low`` and ``high`` are the ends of its 95 % interval.
     """
-    lines = []
+    lines: list[tuple[object, ...]] = []
     for learner, entry in results["learners"].items():
         by_decoding = results["decodings"].get(learner) or {results["decoding"]: entry}
         for decoding, scores in by_decoding.items():
             for metric, score in scores.items():
                 low, high = score["interval"] or ("", "")
-                numbers = score["mean"], low, high, "", "", len(score["values"])
-                lines.append((learner, "", decoding, metric, *numbers))
+                scored = score["mean"], low, high, "", "", len(score["values"])
+                lines.append((learner, "", decoding, metric, *scored))
     for learner, opponents in results["gains"].items():
         for entries in opponents.values():
             for metric, gain in entries.items():
                 low, high = gain["interval"] or ("", "")
-                numbers = gain["absolute"], low, high, gain["relative"], gain["p_value"], ""
-                lines.append((learner, gain["opponent"], results["decoding"], metric, *numbers))
+                gained = gain["absolute"], low, high, gain["relative"], gain["p_value"], ""
+                lines.append((learner, gain["opponent"], results["decoding"], metric, *gained))
     with written_beside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

@@ -33,8 +33,8 @@ def paired_bootstrap(
         resamples: How many times the rows are drawn, with a fixed seed.
 
     Returns:
-        The 95 % percentile intervals of the means ``(m, 2)``, and two-sided p-values ``(m,)``, which cannot be
-        below ``2 / (resamples + 1)``.
+        The 95 % percentile intervals of the means ``(m, 2)``, and two-sided p-values ``(m,)``, which cannot
+        be below ``2 / (resamples + 1)``.
     """
     num_rows = len(differences)
     rng = np.random.default_rng(0)

@@ -106,7 +106,7 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.cell: Cell | None = None
-        self.report: Progress = lambda share, note: None
+        self.report: Progress
 
     def start(self, cell: Cell, report: Progress) -> None:
         self.cell, self.report = cell, report

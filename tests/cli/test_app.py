@@ -75,17 +75,18 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
         for metric in entry.values():
             assert metric["mean"] == pytest.approx(np.mean(metric["values"]))
             assert len(metric["values"]) == 2
-    gain = results["gain_over_best_order"]["P@1"]
-    assert gain["best_order"] in ("freq2rare", "always-random")
-    assert gain["composite"] == results["learners"]["composite"]["P@1"]["mean"]
+    gain = results["gains"]["composite"]["best order"]["P@1"]
+    assert gain["opponent"] in ("freq2rare", "always-random")
+    assert gain["value"] == results["learners"]["composite"]["P@1"]["mean"]
+    assert (out / "results.csv").read_text().startswith("learner,against,decoding,metric,value")
+    assert "sampled-chains" in result.output
     assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "composite against the best of the four orders" in result.output
     before = (out / "results.json").read_text()
     assert run(*arguments, "--set", "width=8").exit_code == 0
     assert (out / "results.json").read_text() == before
-    assert_error(
-        run(*arguments, "--set", "width=9"), 1, "holds a run with another width: 8, not 9", "another folder"
-    )
+    refused = run(*arguments, "--set", "width=9")
+    assert_error(refused, 1, "holds a comparison with another width: 8, not 9", "another folder")
 
 
 def test_wrong_names_are_usage_errors(tmp_path):

@@ -1,0 +1,124 @@
+"""Cells in processes: the results of one after the other, whatever stops them; errors that name a cell."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from labelchain.agents.runs import RunError
+from labelchain.agents.settings import Settings
+from labelchain.baselines.comparison import compare
+
+TINY = Settings(width=8, epochs=2, batch_size=16)
+NAMES = ["always-random", "chain-pg", "target-reordering", "composite"]
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+from labelchain.agents.settings import Settings
+from labelchain.baselines.comparison import compare
+from labelchain.envs import MultilabelDataset
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(90, 6)).astype(np.float32)
+    data = MultilabelDataset.from_arrays(
+        "random", features, (features > 0.5).astype(int), train_rows=range(60), test_rows=range(60, 90)
+    )
+    names = "target-reordering,chain-pg,composite".split(",")
+    settings = Settings(width=8, epochs=6, batch_size=8)
+    folder, jobs = Path(sys.argv[1]), int(sys.argv[2])
+    print("begun", flush=True)
+    compare(data, "random", names, 1, settings, folder, lambda *_: lambda *_: None, jobs)
+"""
+
+
+def silent(share, note):
+    """A progress callback that shows nothing."""
+
+
+def test_several_at_a_time_have_the_results_of_one_after_the_other(tmp_path, dataset):
+    started, told = [], []
+
+    def progress(learner, seed):
+        started.append((learner, seed))
+        return lambda share, _: told.append(share)
+
+    one = compare(dataset, "random", NAMES, 1, TINY, tmp_path / "one", lambda *_: silent)
+    two = compare(dataset, "random", NAMES, 1, TINY, tmp_path / "two", progress, jobs=2)
+    assert one == two
+    assert (tmp_path / "one" / "results.json").read_bytes() == (
+        tmp_path / "two" / "results.json"
+    ).read_bytes()
+    assert sorted(started) == sorted((name, 0) for name in NAMES)
+    assert told.count(1.0) >= 3
+    again = compare(dataset, "random", NAMES, 1, TINY, tmp_path / "two", progress, jobs=2)
+    assert len(started) == len(NAMES)  # nothing was left to do
+    assert again == two
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_names_the_cell_and_leaves_what_is_finished(tmp_path, dataset, jobs):
+    (tmp_path / "freq2rare" / "seed-1").mkdir(parents=True)
+    (tmp_path / "freq2rare" / "seed-1" / "last.pt").write_bytes(b"damaged")
+    with pytest.raises(RunError, match=r"^freq2rare, seed 1: .*last\.pt is not a labelchain checkpoint"):
+        compare(dataset, "random", ["popularity", "freq2rare"], 2, TINY, tmp_path, lambda *_: silent, jobs)
+    assert not (tmp_path / "results.json").exists()
+    assert (tmp_path / "popularity" / "seed-0" / "result.json").exists()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The script and the results of its comparison, run to its end."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    subprocess.run([sys.executable, script, folder / "out", "1"], check=True, timeout=300)
+    return script, (folder / "out" / "results.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "ending", "after"), [(1, "kill", 0.4), (2, "kill", 5.0), (2, "interrupt", 3.0)]
+)
+def test_stopped_at_any_moment_and_started_again_the_results_are_the_same(
+    tmp_path, undisturbed, jobs, ending, after
+):
+    script, expected = undisturbed
+    command = [sys.executable, script, tmp_path / "out", str(jobs)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # begun
+    time.sleep(after)
+    if ending == "kill":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: everyone in the group
+    process.wait(timeout=20)
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while _group_is_alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _group_is_alive(process.pid)  # the workers ended with it
+    subprocess.run(command, check=True, timeout=300)
+    assert (tmp_path / "out" / "results.json").read_bytes() == expected
+    assert (
+        json.loads((tmp_path / "out" / "timings.json").read_text())["seconds"].keys()
+        == json.loads(expected)["learners"].keys()
+    )
+
+
+def _group_is_alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
