@@ -74,28 +74,25 @@ def test_an_error_names_the_cell_and_leaves_what_is_finished(tmp_path, dataset, 
     assert (tmp_path / "popularity" / "seed-0" / "result.json").exists()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The script and the results of its comparison, run to its end."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    script = folder / "script.py"
+def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run(tmp_path):
+    script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    subprocess.run([sys.executable, script, folder / "out", "1"], check=True, timeout=300)
-    return script, (folder / "out" / "results.json").read_bytes()
+    disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
+    for jobs, ending, after in ((2, "interrupt", 3.0), (1, "kill", 0.3), (2, "kill", 3.5)):
+        _stop([sys.executable, script, disturbed, str(jobs)], ending, after)
+    for folder, jobs in ((disturbed, "2"), (undisturbed, "1")):
+        subprocess.run([sys.executable, script, folder, jobs], check=True, timeout=300)
+    expected = (undisturbed / "results.json").read_bytes()
+    assert (disturbed / "results.json").read_bytes() == expected
+    seconds = json.loads((disturbed / "timings.json").read_text())["seconds"]
+    assert seconds.keys() == json.loads(expected)["learners"].keys()
 
 
-@pytest.mark.parametrize(
-    ("jobs", "ending", "after"), [(1, "kill", 0.4), (2, "kill", 5.0), (2, "interrupt", 3.0)]
-)
-def test_stopped_at_any_moment_and_started_again_the_results_are_the_same(
-    tmp_path, undisturbed, jobs, ending, after
-):
-    script, expected = undisturbed
-    command = [sys.executable, script, tmp_path / "out", str(jobs)]
+def _stop(command, ending, after):
+    """Start a comparison, stop it some seconds later, and see that its workers end with it."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    assert process.stdout is not None
     process.stdout.readline()  # begun
     time.sleep(after)
     if ending == "kill":
@@ -107,13 +104,7 @@ def test_stopped_at_any_moment_and_started_again_the_results_are_the_same(
     deadline = time.monotonic() + 20
     while _group_is_alive(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _group_is_alive(process.pid)  # the workers ended with it
-    subprocess.run(command, check=True, timeout=300)
-    assert (tmp_path / "out" / "results.json").read_bytes() == expected
-    assert (
-        json.loads((tmp_path / "out" / "timings.json").read_text())["seconds"].keys()
-        == json.loads(expected)["learners"].keys()
-    )
+    assert not _group_is_alive(process.pid)
 
 
 def _group_is_alive(group):
