@@ -210,6 +210,22 @@ class DecodedModel:
         return greedy
 
 
+class UnknownDecodingError(ValueError):
+    """There is no decoding of that name."""
+
+
+def decoding_named(name: str) -> Decoding:
+    """The decoding of that name.
+
+    Raises:
+        UnknownDecodingError: If there is none.
+    """
+    for decoding in DECODINGS:
+        if decoding == name:
+            return decoding
+    raise UnknownDecodingError(f"unknown decoding {name!r}: expected one of {', '.join(DECODINGS)}")
+
+
 def under_decoding(predictor: Predictor, decoding: Decoding, beam_width: int) -> Predictor | None:
     """A predictor of chains under another decoding, or ``None`` if it does not predict by chains."""
     if isinstance(predictor, ChainPredictor):

@@ -16,6 +16,11 @@ from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.agents.training import Phase, train
+from labelchain.baselines.classifier_chains import (
+    ClassifierChains,
+    train_classifier_chain,
+    train_ensemble_of_chains,
+)
 from labelchain.baselines.composite import combine_outputs, train_joint
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
 from labelchain.baselines.predictions import decoded, save_predictions
@@ -76,6 +81,14 @@ def _load_scores(run: Run, dataset: MultilabelDataset) -> Predictor:
     return model
 
 
+def _load_classifier_chains(run: Run, dataset: MultilabelDataset) -> Predictor:
+    path = run.directory / "scores.npz"
+    model = ClassifierChains.load(path)
+    _, num_features, num_labels = model.weights.shape
+    check_fits(path, num_features, num_labels, dataset)
+    return model
+
+
 def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
     if name == "always-random":
         return RandomOrder()
@@ -113,6 +126,16 @@ LEARNERS: dict[str, Learner] = {
     "popularity": Learner("the most frequent labels, whatever the input", train_popularity, _load_scores),
     "binary-relevance": Learner(
         "one logistic regression per label (scikit-learn)", train_binary_relevance, _load_scores
+    ),
+    "classifier-chain": Learner(
+        "logistic regressions that see the labels before their own, in one random order (scikit-learn)",
+        train_classifier_chain,
+        _load_classifier_chains,
+    ),
+    "ensemble-of-chains": Learner(
+        "ten classifier chains in random orders, probabilities averaged",
+        train_ensemble_of_chains,
+        _load_classifier_chains,
     ),
     "freq2rare": _ordered("freq2rare", "chain in the order of training frequency, frequent labels first"),
     "rare2freq": _ordered("rare2freq", "chain in the order of training frequency, rare labels first"),

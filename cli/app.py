@@ -82,6 +82,13 @@ def train(
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    decoding: Annotated[
+        str,
+        typer.Option(
+            metavar="chain|first-step|sampled-chains|beam",
+            help="How to read a network: first-step and sampled-chains change the ranking, beam the set.",
+        ),
+    ] = "chain",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
@@ -89,6 +96,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run on every row of a split, each once."""
     with reported_errors():
+        from labelchain.agents.decoders import decoding_named, under_decoding
         from labelchain.agents.runs import Run
         from labelchain.baselines.learners import learner_named
         from labelchain.cli.data import load
@@ -99,6 +107,11 @@ def evaluate(
         run = Run.open(run_dir)
         data = load(dataset or run.dataset, test)
         model = learner_named(run.learner).load(run, data)
+        if decoding != "chain":
+            other = under_decoding(model, decoding_named(decoding), run.settings.beam_width)
+            if other is None:
+                raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
+            model = other
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
             report = work.cell(run.learner, run.seed)
@@ -110,7 +123,7 @@ def evaluate(
                 report(done / rows, "rows")
 
             metrics = evaluate_split(model, data, split, on_batch=on_batch).metrics
-        _print_metrics(f"{run.learner} on {data.name}, {split} split", metrics)
+        _print_metrics(f"{run.learner} on {data.name}, {split} split, decoding {decoding}", metrics)
 
 
 @app.command()

@@ -60,6 +60,8 @@ def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     config = json.loads((out / "config.json").read_text())
     assert (config["learner"], config["seed"], config["settings"]["width"]) == ("always-random", 0, 8)
     assert run("evaluate", out, "--split", "validation").exit_code == 0
+    assert "first-step" in run("evaluate", out, "--decoding", "first-step").output
+    assert_error(run("evaluate", out, "--decoding", "best"), 2, "'best'", "sampled-chains, beam")
 
 
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
