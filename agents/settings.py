@@ -137,7 +137,38 @@ TUNED: dict[str, dict[str, Any]] = {
 """Values chosen on the validation rows of single data sets."""
 
 
-def settings_for(dataset: MultilabelDataset) -> Settings:
-    """The settings that suit a data set: tuned ones, or else by the kind of its features."""
+NAM2019: dict[str, Any] = {
+    "cell": "gru",
+    "embedding": 512,
+    "width": 2048,
+    "hidden": 512,
+    "dropout": 0.5,
+    "input_dropout": 0.2,
+    "learning_rate": 1e-4,
+    "rl_learning_rate": 1e-4,
+    "batch_size": 128,
+    "clip": 10.0,
+    "epochs": 200,
+    "estimator": "sampled",
+}
+"""What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
+PRESETS = ("fast", "nam2019")
+"""``fast``: ours, as suits the data set. ``nam2019``: the paper's, whatever the data set."""
+
+
+def settings_for(dataset: MultilabelDataset, preset: str = "fast") -> Settings:
+    """The settings that suit a data set: tuned ones, or else by the kind of its features.
+
+    Args:
+        dataset: The data.
+        preset: One of :data:`PRESETS`.
+
+    Raises:
+        ValueError: If there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}: expected one of {', '.join(PRESETS)}")
+    if preset == "nam2019":
+        return Settings().with_changes(NAM2019)
     general = {"width": 512, "dropout": 0.5, "input_dropout": 0.1, "epochs": 20} if dataset.is_sparse else {}
     return Settings().with_changes(TUNED.get(dataset.name, general))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
+from labelchain.baselines.decision_order import clear_before_blurred
 from labelchain.baselines.learners import LEARNERS, learner_named
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.results import Results, gains, summary, write_csv
@@ -147,6 +148,7 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
     learners: dict[str, Any] = {}
     decodings: dict[str, Any] = {}
     rows: dict[str, dict[str, NDArray[np.float64]]] = {}
+    clear_first: dict[str, float] = {}
     for learner, count in seeds.items():
         runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
         by_decoding = {
@@ -156,6 +158,9 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         learners[learner] = by_decoding[DECODING]
         if len(by_decoding) > 1:
             decodings[learner] = by_decoding
+        shares = [clear_before_blurred(job.dataset, run[DECODING].chains) for run in runs]
+        if len(by_decoding) > 1 and None not in shares:
+            clear_first[learner] = float(np.mean([share for share in shares if share is not None]))
         each = [row_scores(labels, run[DECODING]) for run in runs]
         rows[learner] = {metric: 100.0 * np.mean([run[metric] for run in each], axis=0) for metric in each[0]}
     return {
@@ -164,4 +169,4 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         "learners": learners,
         "decodings": decodings,
         "gains": gains(learners, rows),
-    }
+    } | ({"clear_before_blurred": clear_first} if clear_first else {})

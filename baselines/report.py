@@ -1,21 +1,15 @@
-"""What a comparison shows: a table for the terminal, and a figure."""
+"""What a comparison shows on the terminal: tables."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
 from labelchain.baselines.results import BEST_ORDER, Results
-from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -23,7 +17,6 @@ HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1"}
 SPREAD_WIDTH = 100
 """Columns of a terminal that have room for intervals."""
 STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 0, 0, 1), "pad_edge": False}
-FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
 def results_table(
@@ -129,56 +122,3 @@ def gains_table(results: Results, learner: str, against: str) -> Table:
         names = (metric, gain["opponent"]) if best else (metric,)
         table.add_row(*names, *values, interval, relative, p_value)
     return table
-
-
-def write_figure(results: Results, path: Path) -> None:
-    """Draw four metrics of every learner, a dot per seed and a line at the best of the four orders."""
-    learners = [name for name in LEARNERS if name in results["learners"]]
-    figure = Figure(figsize=(11, 0.34 * len(learners) + 1.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(FIGURE_METRICS), sharey=True, squeeze=False)[0]
-    for axes, metric in zip(panels, FIGURE_METRICS, strict=True):
-        for height, learner in enumerate(learners):
-            entry = results["learners"][learner][metric]
-            colour = _colour(learner)
-            axes.plot(entry["values"], [height] * len(entry["values"]), "o", color=colour, alpha=0.45, ms=5)
-            axes.plot(entry["mean"], height, "|", color=colour, ms=16, mew=2.5)
-        orders = [
-            results["learners"][name][metric]["mean"] for name in FOUR_ORDERS if name in results["learners"]
-        ]
-        if orders:
-            axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
-        _limit(axes, [results["learners"][name][metric]["values"] for name in learners], learners)
-        axes.set_title(HEADINGS.get(metric, metric), fontsize=10)
-        axes.grid(axis="x", alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(range(len(learners)), learners)
-    panels[0].invert_yaxis()
-    figure.suptitle(
-        f"{results['dataset']}, test split, per cent: one dot per seed, bar at the mean; "
-        "dashed: best of the four orders",
-        fontsize=10,
-    )
-    with written_beside(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
-    """Let the axis span what the learners reach; popularity, far below, is written at the edge."""
-    others = [v for name, each in zip(learners, values, strict=True) if name != "popularity" for v in each]
-    if not others or "popularity" not in learners:
-        return
-    margin = 0.06 * max(max(others) - min(others), 1.0)
-    axes.set_xlim(min(others) - 2 * margin, max(others) + margin)
-    row = learners.index("popularity")
-    if min(values[row]) < axes.get_xlim()[0]:
-        text = f"◂ {statistics.fmean(values[row]):.1f}"
-        axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
-
-
-def _colour(learner: str) -> str:
-    if learner in FOUR_ORDERS:
-        return "#757575"
-    if learner.startswith(COMPOSITE):
-        return "#c62828"
-    return "#1565c0" if learner in ("target-reordering", "chain-pg") else "#ef9a00"

@@ -103,14 +103,14 @@ COLUMNS = (
 
 
 def write_csv(results: Results, path: Path) -> None:
-    """Write every score and every gain, one a line.
+    """Write every score and every gain, one a line; the decoding of models without chains is ``scores``.
 
     ``value`` is the mean over seeds in per cent or, where ``against`` names an opponent, the absolute gain;
     ``low`` and ``high`` are the ends of its 95 % interval.
     """
     lines: list[tuple[object, ...]] = []
     for learner, entry in results["learners"].items():
-        by_decoding = results["decodings"].get(learner) or {results["decoding"]: entry}
+        by_decoding = results["decodings"].get(learner) or {"scores": entry}
         for decoding, scores in by_decoding.items():
             for metric, score in scores.items():
                 low, high = score["interval"] or ("", "")

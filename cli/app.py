@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +42,10 @@ TestOption = Annotated[
 EpochsOption = Annotated[
     int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
 ]
+PresetOption = Annotated[
+    str,
+    typer.Option(metavar="fast|nam2019", help="Settings to start from: ours, or those of the paper (slow)."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,6 +64,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(show_default="runs/DATASET__LEARNER__SEED", help="Folder of the run.")
     ] = None,
+    preset: PresetOption = "fast",
     changes: SetOption = None,
 ) -> None:
     """Train one learner and evaluate it on the test split.
@@ -70,7 +77,7 @@ def train(
         from labelchain.baselines.learners import fit, learner_named
 
         learner_named(learner)
-        data, name, settings = _prepare(dataset, test, epochs, changes)
+        data, name, settings = _prepare(dataset, test, epochs, preset, changes)
         run = Run(out or Path("runs") / f"{data.name}__{learner}__{seed}", learner, name, seed, settings)
         with WorkProgress(console, 1) as work:
             metrics = fit(run, data, work.cell(learner, seed))
@@ -141,13 +148,14 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
     ] = None,
+    preset: PresetOption = "fast",
     changes: SetOption = None,
 ) -> None:
     """Train every learner under one protocol, and compare them on the test split.
 
-    Writes results.json, results.csv, comparison.png and a TensorBoard run per learner and seed. A comparison
-    that was stopped is continued by the same command; finished runs are not repeated. Other learners or more
-    seeds are added to what the folder has.
+    Writes report.md with figures, results.json, results.csv and a TensorBoard run per learner and seed. A
+    comparison that was stopped is continued by the same command; finished runs are not repeated. Other
+    learners or more seeds are added to what the folder has.
     """
     with reported_errors():
         from joblib import cpu_count
@@ -156,12 +164,12 @@ def compare(
         from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
         from labelchain.baselines.learners import COMPOSITE, learner_named
+        from labelchain.baselines.markdown import write_report
         from labelchain.baselines.report import (
             decodings_table,
             gains_table,
             known_table,
             results_table,
-            write_figure,
         )
         from labelchain.baselines.workers import Job
 
@@ -170,7 +178,7 @@ def compare(
         )
         for each in chosen:
             learner_named(each)
-        data, name, settings = _prepare(dataset, test, epochs, changes)
+        data, name, settings = _prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
         left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
@@ -178,7 +186,7 @@ def compare(
         with WorkProgress(console, left) as work:
             results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, workers)
         seconds = read_json(folder / "timings.json")["seconds"]
-        write_figure(results, folder / "comparison.png")
+        write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
         console.print(results_table(results, seconds, console.width))
         if results["decodings"]:
             console.print(decodings_table(results))
@@ -186,7 +194,9 @@ def compare(
             console.print(known_table(results))
         for against in results["gains"].get(COMPOSITE, {}):
             console.print(gains_table(results, COMPOSITE, against))
-        console.print(f"written: {folder}: results.json, results.csv, comparison.png", highlight=False)
+        console.print(
+            f"written: {folder / 'report.md'}, results.json, results.csv beside it", highlight=False
+        )
         console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
 
 
@@ -213,7 +223,7 @@ def play(
 
 
 def _prepare(
-    dataset: str, test: Path | None, epochs: int | None, changes: list[str] | None
+    dataset: str, test: Path | None, epochs: int | None, preset: str, changes: list[str] | None
 ) -> tuple[MultilabelDataset, str, Settings]:
     """Load the data set, and settle what names it in a run and the settings."""
     import torch
@@ -235,7 +245,7 @@ def _prepare(
     if epochs is not None:
         asked["epochs"] = epochs
     try:
-        return data, name, settings_for(data).with_changes(asked)
+        return data, name, settings_for(data, preset).with_changes(asked)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -26,7 +26,7 @@ from labelchain.agents.policy_gradient import (
     discounted_returns,
     emitted_before,
 )
-from labelchain.agents.settings import Settings
+from labelchain.agents.settings import Settings, settings_for
 from labelchain.envs.chains import ChainBatch
 from labelchain.envs.rewards import make_reward
 
@@ -188,6 +188,19 @@ def test_the_settings_name_the_targets_of_the_warm_up():
     assert isinstance(supervised_objective(Settings(warmup_targets="order-free")), OrderFreeObjective)
     with pytest.raises(ValueError, match="warmup_targets must be 'likelihood' or 'order-free', got 'none'"):
         Settings(warmup_targets="none")
+
+
+def test_the_preset_of_the_paper_holds_for_any_data(dataset):
+    settings = settings_for(dataset, "nam2019")
+    assert (settings.cell, settings.width, settings.epochs, settings.estimator) == (
+        "gru",
+        2048,
+        200,
+        "sampled",
+    )
+    assert settings_for(dataset) == Settings()
+    with pytest.raises(ValueError, match="unknown preset 'nam': expected one of fast, nam2019"):
+        settings_for(dataset, "nam")
 
 
 def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():

@@ -83,8 +83,14 @@ def test_what_is_finished_is_kept_and_what_is_new_is_trained(comparison):
     wider = comparison("freq2rare", "target-reordering", "chain-pg", "composite", seeds=1)
     assert set(comparison.worked) == {("chain-pg", 0)}  # the composite has its parts
     assert {name: wider["learners"][name] for name in first["learners"]} == first["learners"]
+    fewer = comparison("popularity", seeds=1)
+    assert set(comparison.worked) == {("popularity", 0)}
+    assert {name: fewer["learners"][name] for name in wider["learners"]} == wider["learners"]
+    assert fewer["gains"] == wider["gains"]
     deeper = comparison("freq2rare", seeds=2)
     assert set(comparison.worked) == {("freq2rare", 1)}
+    assert len(deeper["learners"]["chain-pg"]["P@1"]["values"]) == 1
+    assert deeper["seeds"] == 2
     assert (
         deeper["learners"]["freq2rare"]["P@1"]["values"][0] == first["learners"]["freq2rare"]["P@1"]["mean"]
     )

@@ -62,6 +62,7 @@ def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     assert run("evaluate", out, "--split", "validation").exit_code == 0
     assert "first-step" in run("evaluate", out, "--decoding", "first-step").output
     assert_error(run("evaluate", out, "--decoding", "best"), 2, "'best'", "sampled-chains, beam")
+    assert_error(run("train", "chain-pg", npz, "--preset", "slow"), 2, "unknown preset 'slow'", "nam2019")
 
 
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
@@ -82,6 +83,11 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert gain["value"] == results["learners"]["composite"]["P@1"]["mean"]
     assert (out / "results.csv").read_text().startswith("learner,against,decoding,metric,value")
     assert "sampled-chains" in result.output
+    report = (out / "report.md").read_text()
+    assert "## `composite` against the best order" in report
+    for name in ("comparison.png", "gains.png", "time.png", "positions.png"):
+        assert f"]({name})" in report
+        assert (out / name).exists()
     assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "composite against the best of the four orders" in result.output
     before = (out / "results.json").read_text()
