@@ -130,8 +130,9 @@ def write_positions(positions: Positions, frequencies: NDArray[np.float64], path
             axes.plot(values[known], position[known], "o", ms=3, alpha=0.5, color=_colour(learner))
             axes.set_xlabel(name)
             if row == 0:
-                axes.set_xscale("log")
                 axes.set_title(learner, fontsize=10)
+                if known.any() and values[known].max() > 10 * values[known].min():
+                    axes.set_xscale("log")
         grid[0, column].invert_yaxis()
     for row in range(2):
         grid[row, 0].set_ylabel("mean position in the chain")

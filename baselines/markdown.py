@@ -81,8 +81,7 @@ def _preamble(job: Job, results: Results, command: str | None) -> str:
     lines = [
         f"{sizes} rows; {data.num_features:,} features, {data.num_labels:,} labels.",
         "Models are selected on the validation rows, scored on the test rows, in per cent.",
-        f"Unless named, the decoding is `{results['decoding']}`: greedy; rankings forbid STOP until five labels",
-        "are out.",
+        f"Decoding `{results['decoding']}` unless named: greedy; rankings forbid STOP for five labels.",
     ]
     text = "\n".join(lines)
     return text if command is None else f"{text}\n\n```sh\n{command}\n```"

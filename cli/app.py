@@ -201,6 +201,44 @@ def compare(
 
 
 @app.command()
+def tune(
+    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="One with a network, such as chain-pg.")],
+    dataset: DatasetArgument,
+    test: TestOption = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many settings are tried.")] = 20,
+    epochs: EpochsOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the search and every training.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(show_default="runs/tune-DATASET-LEARNER", help="Folder of the search.")
+    ] = None,
+    preset: PresetOption = "fast",
+    changes: SetOption = None,
+) -> None:
+    """Search settings that suit your data, on the validation rows (Optuna; the extra 'tune').
+
+    Ends with the settings to give to train and compare. A search that was stopped is continued by the same
+    command, and extended by one with more trials.
+    """
+    with reported_errors():
+        from labelchain.baselines.tuning import tune as search
+
+        data, name, settings = _prepare(dataset, test, epochs, preset, changes)
+        folder = out or Path("runs") / f"tune-{data.name}-{learner}"
+        with WorkProgress(console, trials, "trial") as work:
+            found = search(learner, data, name, seed, settings, folder, trials, work.cell)
+        best = found["best"]
+        table = Table(title=f"{learner} on {data.name}, {trials} trials", caption="On the validation rows.")
+        table.add_column(found["metric"], justify="right")
+        table.add_column("settings")
+        for each in sorted(found["trials"], key=lambda each: -float(each["score"]))[:5]:
+            shown = ", ".join(f"{name}={value:.4g}" for name, value in each["settings"].items())
+            table.add_row(f"{each['score']:.2f}", shown)
+        console.print(table)
+        options = " ".join(f"--set {name}={value:.4g}" for name, value in best["settings"].items())
+        console.print(f"use: labelchain train {learner} {dataset} {options}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def play(
     env_id: Annotated[str, typer.Argument(metavar="ENV_ID", help="Such as labelchain/DigitScenes-v0.")],
     policy: Annotated[

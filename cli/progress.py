@@ -25,9 +25,11 @@ class WorkProgress:
     Args:
         console: Where it is drawn.
         num_cells: How many cells there are.
+        counted: What the number of a cell counts.
     """
 
-    def __init__(self, console: Console, num_cells: int) -> None:
+    def __init__(self, console: Console, num_cells: int, counted: str = "seed") -> None:
+        self._counted = counted
         self._num_cells = num_cells
         self._shares: list[float] = []
         self._bar = Progress(
@@ -55,7 +57,7 @@ class WorkProgress:
         """Start the next cell; returns what its training reports to."""
         number = len(self._shares)
         self._shares.append(0.0)
-        title = f"{learner}, seed {seed}"
+        title = f"{learner}, {self._counted} {seed}"
         if self._num_cells > 1:
             title += f" ({number + 1}/{self._num_cells})"
             self._bar.console.print(title, highlight=False)

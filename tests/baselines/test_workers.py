@@ -1,6 +1,7 @@
 """Cells in processes: the results of one after the other, whatever stops them; errors that name a cell."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -72,6 +73,21 @@ def test_an_error_names_the_cell_and_leaves_what_is_finished(tmp_path, dataset, 
         compare(dataset, "random", ["popularity", "freq2rare"], 2, TINY, tmp_path, lambda *_: silent, jobs)
     assert not (tmp_path / "results.json").exists()
     assert (tmp_path / "popularity" / "seed-0" / "result.json").exists()
+
+
+def test_a_worker_that_is_killed_is_named_by_its_cell(tmp_path, dataset):
+    def progress(learner, seed):
+        def kill(share, note):
+            for worker in multiprocessing.active_children():
+                worker.kill()
+
+        return kill
+
+    with pytest.raises(
+        RunError, match=r"seed 0: its process was ended from outside \(exit code -9\).*--jobs"
+    ):
+        compare(dataset, "random", ["freq2rare", "rare2freq"], 1, TINY, tmp_path, progress, jobs=2)
+    assert not multiprocessing.active_children()
 
 
 def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run(tmp_path):

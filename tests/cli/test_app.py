@@ -65,6 +65,16 @@ def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     assert_error(run("train", "chain-pg", npz, "--preset", "slow"), 2, "unknown preset 'slow'", "nam2019")
 
 
+def test_tune_ends_with_settings_that_train_takes(tmp_path, npz):
+    result = run("tune", "freq2rare", npz, "--trials", 2, "--epochs", 1, "--out", tmp_path / "tune")
+    assert result.exit_code == 0, result.output
+    best = json.loads((tmp_path / "tune" / "tuned.json").read_text())["best"]["settings"]
+    assert (
+        f"use: labelchain train freq2rare {npz} --set width={best['width']} --set dropout=" in result.output
+    )
+    assert_error(run("tune", "composite", npz), 2, "'composite' cannot be tuned")
+
+
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
     out = tmp_path / "comparison"
     learners = "popularity,freq2rare,always-random,target-reordering,chain-pg,composite"
