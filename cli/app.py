@@ -114,11 +114,9 @@ def evaluate(
         run = Run.open(run_dir)
         data = load(dataset or run.dataset, test)
         model = learner_named(run.learner).load(run, data)
-        if decoding != "chain":
-            other = under_decoding(model, decoding_named(decoding), run.settings.beam_width)
-            if other is None:
-                raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
-            model = other
+        asked = decoding_named(decoding)
+        if asked != "chain" and (model := under_decoding(model, asked, run.settings.beam_width)) is None:
+            raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
             report = work.cell(run.learner, run.seed)
@@ -163,15 +161,10 @@ def compare(
         from labelchain.agents.runs import read_json
         from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
-        from labelchain.baselines.learners import COMPOSITE, learner_named
+        from labelchain.baselines.learners import learner_named
         from labelchain.baselines.markdown import write_report
-        from labelchain.baselines.report import (
-            decodings_table,
-            gains_table,
-            known_table,
-            results_table,
-        )
         from labelchain.baselines.workers import Job
+        from labelchain.cli.found import print_comparison
 
         chosen = (
             list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
@@ -187,17 +180,7 @@ def compare(
             results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, workers)
         seconds = read_json(folder / "timings.json")["seconds"]
         write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
-        console.print(results_table(results, seconds, console.width))
-        if results["decodings"]:
-            console.print(decodings_table(results))
-        if "known_subset_accuracy" in results:
-            console.print(known_table(results))
-        for against in results["gains"].get(COMPOSITE, {}):
-            console.print(gains_table(results, COMPOSITE, against))
-        console.print(
-            f"written: {folder / 'report.md'}, results.json, results.csv beside it", highlight=False
-        )
-        console.print(f"curves:  tensorboard --logdir {folder}", highlight=False)
+        print_comparison(results, seconds, folder)
 
 
 @app.command()
@@ -221,21 +204,13 @@ def tune(
     """
     with reported_errors():
         from labelchain.baselines.tuning import tune as search
+        from labelchain.cli.found import print_search
 
         data, name, settings = _prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"tune-{data.name}-{learner}"
         with WorkProgress(console, trials, "trial") as work:
             found = search(learner, data, name, seed, settings, folder, trials, work.cell)
-        best = found["best"]
-        table = Table(title=f"{learner} on {data.name}, {trials} trials", caption="On the validation rows.")
-        table.add_column(found["metric"], justify="right")
-        table.add_column("settings")
-        for each in sorted(found["trials"], key=lambda each: -float(each["score"]))[:5]:
-            shown = ", ".join(f"{name}={value:.4g}" for name, value in each["settings"].items())
-            table.add_row(f"{each['score']:.2f}", shown)
-        console.print(table)
-        options = " ".join(f"--set {name}={value:.4g}" for name, value in best["settings"].items())
-        console.print(f"use: labelchain train {learner} {dataset} {options}", highlight=False, soft_wrap=True)
+        print_search(found, dataset)
 
 
 @app.command()
