@@ -113,9 +113,11 @@ def evaluate(
             raise UsageError("--test goes with --dataset, the training file")
         run = Run.open(run_dir)
         data = load(dataset or run.dataset, test)
-        model = learner_named(run.learner).load(run, data)
+        trained = learner_named(run.learner).load(run, data)
         asked = decoding_named(decoding)
-        if asked != "chain" and (model := under_decoding(model, asked, run.settings.beam_width)) is None:
+        # What has no chains has its own way only, named like the networks' first.
+        model = trained if asked == "chain" else under_decoding(trained, asked, run.settings.beam_width)
+        if model is None:
             raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:

@@ -62,6 +62,9 @@ def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     assert run("evaluate", out, "--split", "validation").exit_code == 0
     assert "first-step" in run("evaluate", out, "--decoding", "first-step").output
     assert_error(run("evaluate", out, "--decoding", "best"), 2, "'best'", "sampled-chains, beam")
+    run("train", "popularity", npz, "--out", tmp_path / "popular")
+    refused = run("evaluate", tmp_path / "popular", "--decoding", "beam")
+    assert_error(refused, 2, "popularity has no chains: --decoding is for networks")
     assert_error(run("train", "chain-pg", npz, "--preset", "slow"), 2, "unknown preset 'slow'", "nam2019")
 
 
