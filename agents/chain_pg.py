@@ -1,4 +1,4 @@
-"""``chain-pg``: a warm-up by maximum likelihood, then reinforcement learning on chains the network samples.
+"""``chain-pg``: a warm-up on given chains, then reinforcement learning on chains the network samples.
 
 Two estimators of the gradient: ``sampled``, the actor-critic of Nam et al. (ICML 2019), and ``all-actions``,
 ours, which uses that the reward of *every* action is known while training.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective, RLObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.settings import Settings
@@ -21,15 +22,22 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> RLObjective:
     reward = make_reward(settings.reward, dataset.num_labels)
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
-        return ExpectedRewardObjective(reward, limit)
+        return ExpectedRewardObjective(reward, limit, supervised_objective(settings))
     return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy, settings.baseline)
 
 
+def supervised_objective(settings: Settings) -> Objective:
+    """The objective of the warm-up, and of the anchor beside expected rewards."""
+    if settings.warmup_targets == "order-free":
+        return OrderFreeObjective()
+    return LikelihoodObjective(RandomOrder())
+
+
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:
-    """A warm-up by maximum likelihood in random orders, then RL, within the same number of epochs."""
+    """A supervised warm-up in random orders, then RL, within the same number of epochs."""
     warmup = round(settings.warmup * settings.epochs)
     return [
-        Phase("warm-up", LikelihoodObjective(RandomOrder()), warmup, settings.learning_rate),
+        Phase("warm-up", supervised_objective(settings), warmup, settings.learning_rate),
         Phase(name, objective, settings.epochs - warmup, settings.rl_learning_rate),
     ]
 

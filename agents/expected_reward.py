@@ -12,32 +12,33 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
+from labelchain.agents.likelihood import Batch, Logs, Objective, chain_steps
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.policy_gradient import Rollout, emitted_before
 from labelchain.envs.rewards import Reward
 
-LIKELIHOOD_WEIGHT = 0.1
+ANCHOR_WEIGHT = 0.1
 
 
 class ExpectedRewardObjective:
     """The expected immediate reward at every step of chains that the network samples.
 
     The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
-    and STOP, plus a tenth of the likelihood loss in random order, which anchors the network to what it knew.
+    and STOP, plus a tenth of a supervised loss, which anchors the network to what it knew.
     For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
     weighed with STOP forbidden, as they are when the score is measured.
 
     Args:
         reward: Pays each label.
         max_labels: Chain limit.
+        anchor: The supervised objective.
     """
 
-    def __init__(self, reward: Reward, max_labels: int) -> None:
+    def __init__(self, reward: Reward, max_labels: int, anchor: Objective) -> None:
         self.reward = reward
         self.max_labels = max_labels if reward.ranks is None else reward.ranks
         self.min_labels = reward.ranks or 0
-        self._likelihood = LikelihoodObjective(RandomOrder())
+        self._anchor = anchor
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""
@@ -55,10 +56,10 @@ class ExpectedRewardObjective:
         """The loss of chains drawn before."""
         network.train()
         expected = self.expected_rewards(network, batch, rollout.actions)
-        likelihood, logs = self._likelihood.loss(network, batch, generator)
+        anchor, logs = self._anchor.loss(network, batch, generator)
         value = expected.sum() / len(rollout.actions)
         logs |= {"expected_reward": value.item(), "env_steps": rollout.env_steps}
-        return LIKELIHOOD_WEIGHT * likelihood - value, logs
+        return ANCHOR_WEIGHT * anchor - value, logs
 
     def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Tensor:
         """The policy's mean reward at every step, with gradient: ``(n, length)``, 0 after the end of a chain.

@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labelchain.agents.runs import Progress, Run, write_json
+import numpy as np
+from numpy.typing import NDArray
+
+from labelchain.agents.decoders import DECIDES, Decoding
+from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
-from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS, fit, learner_named
+from labelchain.baselines.decision_order import clear_before_blurred
+from labelchain.baselines.learners import LEARNERS, learner_named
+from labelchain.baselines.predictions import load_predictions
+from labelchain.baselines.results import Results, gains, summary, write_csv
+from labelchain.baselines.workers import Cell, Job, parts_of, run_cells
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
-from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
+from labelchain.envs.metrics import row_scores, summarise
 
 UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
 """Agents that learn without masks: ``maskable-ppo`` stands for all of Stable-Baselines3's."""
 COMPARED = tuple(name for name in LEARNERS if name not in UNMASKED)
 """The learners of a comparison unless others are named."""
 
-Results = dict[str, Any]
+DECODING: Decoding = "chain"
+"""The decoding of the main results: the paper's."""
 
 
-def cells(learners: Sequence[str], seeds: int) -> Iterator[tuple[str, int]]:
-    """Every (learner, seed) in the order of training: the parts of a composite before it.
+def cells(seeds: Mapping[str, int]) -> Iterator[Cell]:
+    """Every (learner, seed) that learners with so many seeds need, the parts of a composite before it.
 
     Raises:
         UnknownLearnerError: If a learner is unknown.
     """
-    wanted = [name for name in learners if not learner_named(name).parts]
-    composed = [name for name in learners if learner_named(name).parts]
-    for name in dict.fromkeys([*wanted, *composed]):
-        for seed in range(seeds):
-            yield name, seed
+    asked = [(name, seed) for name, count in seeds.items() for seed in range(count)]
+    alone = [cell for cell in asked if not parts_of(cell)]
+    composed = [cell for cell in asked if parts_of(cell)]
+    parts = [part for cell in composed for part in parts_of(cell)]
+    yield from dict.fromkeys([*alone, *parts, *composed])
+
+
+def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings: Settings) -> dict[str, int]:
+    """How many seeds of each learner a comparison has, those of an earlier one in its folder included.
+
+    Raises:
+        UnknownLearnerError: If a learner is unknown.
+        RunError: If ``out`` holds a comparison on other data, with other settings, or of another version.
+    """
+    for learner in learners:
+        learner_named(learner)
+    counts = {}
+    path = out / "results.json"
+    if path.exists():
+        before = read_json(path)
+        ours = {"dataset": name} | asdict(settings)
+        try:
+            theirs = {"dataset": before["dataset"]} | before["settings"]
+            counts = {learner: len(entry["P@1"]["values"]) for learner, entry in before["learners"].items()}
+        except (AttributeError, KeyError, TypeError) as error:
+            raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
+        for key in ours:
+            if key not in theirs:
+                raise RunError(f"{path} is of another version, without {key}; choose another folder")
+            if ours[key] != theirs[key]:
+                raise RunError(
+                    f"{out} holds a comparison with another {key}: {theirs[key]!r}, not {ours[key]!r}; "
+                    "choose another folder or remove it"
+                )
+    wanted = counts | {learner: max(seeds, counts.get(learner, 0)) for learner in learners}
+    return {learner: wanted[learner] for learner in LEARNERS if learner in wanted}
+
+
+def unfinished(job: Job, seeds: Mapping[str, int]) -> list[Cell]:
+    """The cells that are not finished yet.
+
+    Raises:
+        RunError: If the result of one is damaged.
+    """
+    return [cell for cell in cells(seeds) if job.run(cell).result is None]
 
 
 def compare(
@@ -44,10 +92,14 @@ def compare(
     settings: Settings,
     out: Path,
     progress: Callable[[str, int], Progress],
+    jobs: int = 1,
 ) -> Results:
-    """Train and evaluate every learner with every seed; write ``results.json``.
+    """Train and evaluate every learner with every seed; write ``results.json`` and ``results.csv``.
 
-    Cells that are finished in ``out`` are not trained again, one that was stopped is continued.
+    Cells that are finished in ``out`` are not trained again, one that was stopped is continued. Learners and
+    seeds that ``out/results.json`` has already stay in it: a later comparison adds to an earlier one. The
+    result depends neither on ``jobs`` nor on how often the comparison was stopped; how long the runs took is
+    in ``timings.json``.
 
     Args:
         dataset: The data.
@@ -56,7 +108,9 @@ def compare(
         seeds: Seeds 0, 1, ... are run.
         settings: The same for every learner.
         out: Each run lies in ``out/<learner>/seed-<seed>``.
-        progress: Gives the progress callback of a cell, from its learner and seed.
+        progress: Gives the progress callback of a cell, from its learner and seed, when it starts.
+        jobs: How many cells are trained at a time, in processes of one thread each. The main module of a
+            script that asks for more than one must be guarded by ``if __name__ == "__main__"``.
 
     Returns:
         What ``results.json`` holds.
@@ -65,57 +119,56 @@ def compare(
         UnknownLearnerError: If a learner is unknown.
         RunError: If ``out`` holds runs of other settings, or training fails.
     """
-    metrics: dict[str, list[dict[str, float]]] = {learner: [] for learner in learners}
-    seconds: dict[str, list[float]] = {learner: [] for learner in learners}
-    for learner, seed in list(cells(learners, seeds)):
-
-        def directory(part: str, seed: int = seed) -> Path:
-            return out / part / f"seed-{seed}"
-
-        run = Run(directory(learner), learner, name, seed, settings)
-        metrics[learner].append(fit(run, dataset, progress(learner, seed), directory))
-        seconds[learner].append(run.seconds())
-    results = summarise(name, metrics) | {
-        "seeds": seeds,
-        "seconds": seconds,
-        "settings": asdict(settings),
-    }
+    counts = planned(out, name, learners, seeds, settings)
+    job = Job(dataset, name, settings, out)
+    run_cells(job, unfinished(job, counts), progress, jobs)
+    results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
     known = known_answers(dataset)
     if known is not None:
         results["known_subset_accuracy"] = {kind: 100.0 * score for kind, score in asdict(known).items()}
+    write_json(out / "timings.json", {"seconds": timings(job, counts)})
+    write_csv(results, out / "results.csv")
     write_json(out / "results.json", results)
     return results
 
 
-def summarise(dataset: str, metrics: dict[str, list[dict[str, float]]]) -> Results:
-    """Means and values per learner, and the composite's gain over whichever of the four orders is best.
+def timings(job: Job, seeds: Mapping[str, int]) -> dict[str, list[float]]:
+    """Seconds that training and evaluation took, by learner one for each seed, those of its parts included.
 
-    Args:
-        dataset: Its name.
-        metrics: By learner, one ``{metric: value}`` per seed; proportions in per cent.
+    Of a run that was stopped and continued, the last stretch counts.
     """
-    names = (*RANKING_METRICS, *LABEL_SET_METRICS)
-    learners: dict[str, dict[str, dict[str, Any]]] = {
-        learner: {
-            metric: {"mean": statistics.fmean(values), "values": values}
-            for metric in names
-            for values in [[run[metric] for run in runs]]
+
+    def seconds(cell: Cell) -> float:
+        return job.run(cell).seconds() + sum(seconds(part) for part in parts_of(cell))
+
+    return {learner: [seconds((learner, seed)) for seed in range(count)] for learner, count in seeds.items()}
+
+
+def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
+    """Everything that follows from the predictions of finished runs."""
+    labels = job.dataset.labels[job.dataset.rows("test")]
+    learners: dict[str, Any] = {}
+    decodings: dict[str, Any] = {}
+    rows: dict[str, dict[str, NDArray[np.float64]]] = {}
+    clear_first: dict[str, float] = {}
+    for learner, count in seeds.items():
+        runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
+        by_decoding = {
+            decoding: summary([summarise(labels, run[decoding]) for run in runs], DECIDES[decoding])
+            for decoding in runs[0]
         }
-        for learner, runs in metrics.items()
-    }
-    gains = {}
-    orders = [order for order in FOUR_ORDERS if order in learners]
-    if COMPOSITE in learners and orders:
-        for metric in names:
-            sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-            means = {order: learners[order][metric]["mean"] for order in orders}
-            best_order = max(orders, key=lambda order: sign * means[order])
-            best, composite = means[best_order], learners[COMPOSITE][metric]["mean"]
-            relative = 100.0 * sign * (composite - best) / best if best else None
-            gains[metric] = {
-                "best_order": best_order,
-                "composite": composite,
-                "best": best,
-                "relative": relative,
-            }
-    return {"dataset": dataset, "decoding": "chain", "learners": learners, "gain_over_best_order": gains}
+        learners[learner] = by_decoding[DECODING]
+        if len(by_decoding) > 1:
+            decodings[learner] = by_decoding
+        shares = [clear_before_blurred(job.dataset, run[DECODING].chains) for run in runs]
+        if len(by_decoding) > 1 and None not in shares:
+            clear_first[learner] = float(np.mean([share for share in shares if share is not None]))
+        each = [row_scores(labels, run[DECODING]) for run in runs]
+        rows[learner] = {metric: 100.0 * np.mean([run[metric] for run in each], axis=0) for metric in each[0]}
+    return {
+        "dataset": job.name,
+        "decoding": DECODING,
+        "learners": learners,
+        "decodings": decodings,
+        "gains": gains(learners, rows),
+    } | ({"clear_before_blurred": clear_first} if clear_first else {})

@@ -7,23 +7,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.final_summaries import log_final
-from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
+from labelchain.agents.likelihood import LikelihoodObjective, Objective, Order, RandomOrder
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.agents.training import Phase, train
+from labelchain.baselines.classifier_chains import (
+    ClassifierChains,
+    train_classifier_chain,
+    train_ensemble_of_chains,
+)
 from labelchain.baselines.composite import combine_outputs, train_joint
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
+from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
-from labelchain.envs import MultilabelDataset, evaluate
-from labelchain.envs.evaluation import Predictor
+from labelchain.envs import MultilabelDataset
+from labelchain.envs.evaluation import Evaluation, Predictor
+from labelchain.envs.metrics import summarise
 
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
+ORDER_PAIR = "two-always-random"
+PAIR_SEED_SHIFT = 1000
+"""How far the seed of the pair's second network is from that of its first; more seeds than anybody runs."""
 
 Train = Callable[[Run, MultilabelDataset, Progress], int]
 """Trains into a run's directory; returns the number of inputs seen."""
@@ -31,6 +43,14 @@ Train = Callable[[Run, MultilabelDataset, Progress], int]
 
 class UnknownLearnerError(ValueError):
     """There is no learner of that name."""
+
+
+class Part(NamedTuple):
+    """A run that a learner combines."""
+
+    learner: str
+    seed_shift: int = 0
+    """Added to the seed of the whole."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +61,13 @@ class Learner:
         summary: One line for ``--help`` and tables.
         train: Trains it, unless it is made of ``parts`` alone.
         load: The trained predictor of a run.
-        parts: Learners whose finished runs it combines.
+        parts: The finished runs that it combines.
     """
 
     summary: str
     train: Train | None
     load: Callable[[Run, MultilabelDataset], Predictor]
-    parts: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
@@ -58,6 +78,14 @@ def _load_scores(run: Run, dataset: MultilabelDataset) -> Predictor:
     path = run.directory / "scores.npz"
     model = LinearScores.load(path)
     num_features, num_labels = model.weights.shape
+    check_fits(path, num_features, num_labels, dataset)
+    return model
+
+
+def _load_classifier_chains(run: Run, dataset: MultilabelDataset) -> Predictor:
+    path = run.directory / "scores.npz"
+    model = ClassifierChains.load(path)
+    _, num_features, num_labels = model.weights.shape
     check_fits(path, num_features, num_labels, dataset)
     return model
 
@@ -76,9 +104,19 @@ def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
 
 def _train_order(name: str, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """Maximum likelihood on the true labels in an order."""
+    return _train_alone(LikelihoodObjective(_order_of(name, run, dataset)), run, dataset, progress)
+
+
+def _train_order_free(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """Optimal-completion targets."""
+    return _train_alone(OrderFreeObjective(), run, dataset, progress)
+
+
+def _train_alone(objective: Objective, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """One objective in all epochs."""
     settings = run.settings
-    objective = LikelihoodObjective(_order_of(name, run, dataset))
-    return train(run, dataset, [Phase(name, objective, settings.epochs, settings.learning_rate)], progress)
+    phase = Phase(run.learner, objective, settings.epochs, settings.learning_rate)
+    return train(run, dataset, [phase], progress)
 
 
 def _ordered(name: str, summary: str) -> Learner:
@@ -90,18 +128,39 @@ LEARNERS: dict[str, Learner] = {
     "binary-relevance": Learner(
         "one logistic regression per label (scikit-learn)", train_binary_relevance, _load_scores
     ),
+    "classifier-chain": Learner(
+        "logistic regressions that see the labels before their own, in one random order (scikit-learn)",
+        train_classifier_chain,
+        _load_classifier_chains,
+    ),
+    "ensemble-of-chains": Learner(
+        "ten classifier chains in random orders, probabilities averaged",
+        train_ensemble_of_chains,
+        _load_classifier_chains,
+    ),
     "freq2rare": _ordered("freq2rare", "chain in the order of training frequency, frequent labels first"),
     "rare2freq": _ordered("rare2freq", "chain in the order of training frequency, rare labels first"),
     "fixed-random": _ordered("fixed-random", "chain in one random order"),
     "always-random": _ordered("always-random", "chain in a new random order each time an input is seen"),
     "target-reordering": _ordered("target-reordering", "chain in the order that the network itself samples"),
+    "order-free": Learner(
+        "chain whose target is any true label still missing (optimal completion)",
+        _train_order_free,
+        _load_chain,
+    ),
     "chain-pg": Learner("chain trained by policy gradient on sampled chains", train_chain_pg, _load_chain),
     "composite-joint": Learner("one network on the losses of both at once", train_joint, _load_chain),
     COMPOSITE: Learner(
         "target-reordering and chain-pg, averaged while decoding",
         None,
         _load_chain,
-        parts=("target-reordering", "chain-pg"),
+        parts=(Part("target-reordering"), Part("chain-pg")),
+    ),
+    ORDER_PAIR: Learner(
+        "always-random from two seeds, averaged while decoding: as large as composite",
+        None,
+        _load_chain,
+        parts=(Part("always-random"), Part("always-random", PAIR_SEED_SHIFT)),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
@@ -124,11 +183,13 @@ def learner_named(name: str) -> Learner:
     return LEARNERS[name]
 
 
+def run_directory(folder: Path, learner: str, seed: int) -> Path:
+    """Where a run lies in a folder of several."""
+    return folder / learner / f"seed-{seed}"
+
+
 def fit(
-    run: Run,
-    dataset: MultilabelDataset,
-    progress: Progress,
-    part_directory: Callable[[str], Path] | None = None,
+    run: Run, dataset: MultilabelDataset, progress: Progress, part_folder: Path | None = None
 ) -> dict[str, float]:
     """Train a run to its end, evaluate it on the test split, and return the test metrics.
 
@@ -138,7 +199,7 @@ def fit(
         run: What to train, and where.
         dataset: The data.
         progress: Told how far it is.
-        part_directory: Where the run of a part lies (trained if need be); by default inside the run's own.
+        part_folder: Where the runs of its parts lie (trained if need be); by default ``parts`` in its own.
 
     Raises:
         RunError: If the directory holds another run, or training fails.
@@ -152,19 +213,24 @@ def fit(
     if learner.train is not None:
         seen = learner.train(run, dataset, progress)
     else:
+        folder = run.directory / "parts" if part_folder is None else part_folder
         directories = []
-        for number, name in enumerate(learner.parts):
-            where = part_directory(name) if part_directory else run.directory / "parts" / name
-            share = _scaled(progress, number, len(learner.parts), name)
-            fit(Run(where, name, run.dataset, run.seed, run.settings), dataset, share)
-            directories.append(where)
+        for number, part in enumerate(learner.parts):
+            seed = run.seed + part.seed_shift
+            directory = run_directory(folder, part.learner, seed)
+            share = _scaled(progress, number, len(learner.parts), part.learner)
+            fit(Run(directory, part.learner, run.dataset, seed, run.settings), dataset, share)
+            directories.append(directory)
         seen = combine_outputs(run, dataset, directories)
     predictor = learner.load(run, dataset)
-    evaluation = evaluate(predictor, dataset, "test")
+    predictions = decoded(predictor, dataset, run.settings.beam_width)
+    labels = dataset.labels[dataset.rows("test")]
+    metrics = summarise(labels, predictions["chain"])
+    save_predictions(run.directory, predictions)
     seconds = time.perf_counter() - begun
-    log_final(run, dataset, predictor, evaluation, seen)
-    run.finish(evaluation.metrics, seconds)
-    return evaluation.metrics
+    log_final(run, dataset, predictor, Evaluation(labels, predictions["chain"], metrics), seen)
+    run.finish(metrics, seconds)
+    return metrics
 
 
 def _scaled(progress: Progress, number: int, total: int, name: str) -> Progress:

@@ -1,39 +1,36 @@
-"""What a comparison shows: a table for the terminal, and a figure."""
+"""What a comparison shows on the terminal: tables."""
 
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from labelchain.baselines.comparison import Results
-from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
-from labelchain.envs.files import written_beside
+from labelchain.baselines.results import BEST_ORDER, Results
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
 HEADINGS = {"subset_accuracy": "subset", "f1_example": "F1"}
 SPREAD_WIDTH = 100
-"""Columns of a terminal that have room for standard deviations."""
+"""Columns of a terminal that have room for intervals."""
 STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 0, 0, 1), "pad_edge": False}
-FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
-def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
+def results_table(
+    results: Results, seconds: Mapping[str, Sequence[float]], width: int = SPREAD_WIDTH
+) -> Table:
     """Every learner's metrics on the test split, per cent; the best of a column is bold.
 
     Args:
         results: What a comparison gave.
-        width: Columns of the terminal; standard deviations over seeds are left out below 100.
+        seconds: By learner, how long each of its runs took.
+        width: Columns of the terminal; 95 % intervals over seeds are left out below 100.
     """
     seeds = results["seeds"]
-    spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and standard deviation"
+    spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and 95 % interval"
     over = "one seed" if seeds == 1 else f"{spread} over {seeds} seeds"
     table = Table(
         title=f"{results['dataset']}, test split, per cent ({over})",
@@ -49,10 +46,10 @@ def results_table(results: Results, width: int = SPREAD_WIDTH) -> Table:
         row = []
         for metric in SHOWN:
             text = f"{entry[metric]['mean']:.1f}"
-            if spread.endswith("deviation"):
-                text += f"±{statistics.stdev(entry[metric]['values']):.1f}"
+            if spread.endswith("interval") and entry[metric]["interval"] is not None:
+                text += f"±{entry[metric]['interval'][1] - entry[metric]['mean']:.1f}"
             row.append(f"[bold]{text}[/bold]" if entry[metric]["mean"] == best[metric] else text)
-        table.add_row(learner, *row, f"{statistics.fmean(results['seconds'][learner]):.0f}")
+        table.add_row(learner, *row, f"{statistics.fmean(seconds[learner]):.0f}")
     return table
 
 
@@ -75,70 +72,53 @@ def known_table(results: Results) -> Table:
     return table
 
 
-def gains_table(results: Results) -> Table:
-    """The composite against whichever of the four orders is best, per metric."""
+def decodings_table(results: Results) -> Table:
+    """Every network learner under each decoding; the best decoding of a learner is bold."""
     table = Table(
-        title="composite against the best of the four orders",
-        caption="Hamming loss: lower is better; a positive gain is an improvement.",
+        title=f"{results['dataset']}, test split, per cent, by decoding",
+        caption="'beam' decides label sets, 'first-step' and 'sampled-chains' rankings.",
         **STYLE,
     )
-    for heading in ("metric", "best order", "its value", "composite", "relative gain"):
-        table.add_column(heading, justify="left" if heading in ("metric", "best order") else "right")
-    for metric, gain in results["gain_over_best_order"].items():
-        relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
-        values = f"{gain['best']:.2f}", f"{gain['composite']:.2f}"
-        table.add_row(metric, gain["best_order"], *values, relative)
+    table.add_column("learner", no_wrap=True)
+    table.add_column("decoding", no_wrap=True)
+    for metric in SHOWN:
+        table.add_column(HEADINGS.get(metric, metric), justify="right", no_wrap=True)
+    for learner, by_decoding in results["decodings"].items():
+        best = {
+            metric: max(scores[metric]["mean"] for scores in by_decoding.values() if metric in scores)
+            for metric in SHOWN
+        }
+        for decoding, scores in by_decoding.items():
+            row = []
+            for metric in SHOWN:
+                mean = scores[metric]["mean"] if metric in scores else None
+                text = "" if mean is None else f"{mean:.1f}"
+                row.append(f"[bold]{text}[/bold]" if mean == best[metric] else text)
+            table.add_row(learner if decoding == results["decoding"] else "", decoding, *row)
     return table
 
 
-def write_figure(results: Results, path: Path) -> None:
-    """Draw four metrics of every learner, a dot per seed and a line at the best of the four orders."""
-    learners = [name for name in LEARNERS if name in results["learners"]]
-    figure = Figure(figsize=(11, 0.34 * len(learners) + 1.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(FIGURE_METRICS), sharey=True, squeeze=False)[0]
-    for axes, metric in zip(panels, FIGURE_METRICS, strict=True):
-        for height, learner in enumerate(learners):
-            entry = results["learners"][learner][metric]
-            colour = _colour(learner)
-            axes.plot(entry["values"], [height] * len(entry["values"]), "o", color=colour, alpha=0.45, ms=5)
-            axes.plot(entry["mean"], height, "|", color=colour, ms=16, mew=2.5)
-        orders = [
-            results["learners"][name][metric]["mean"] for name in FOUR_ORDERS if name in results["learners"]
-        ]
-        if orders:
-            axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
-        _limit(axes, [results["learners"][name][metric]["values"] for name in learners], learners)
-        axes.set_title(HEADINGS.get(metric, metric), fontsize=10)
-        axes.grid(axis="x", alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(range(len(learners)), learners)
-    panels[0].invert_yaxis()
-    figure.suptitle(
-        f"{results['dataset']}, test split, per cent: one dot per seed, bar at the mean; "
-        "dashed: best of the four orders",
-        fontsize=10,
+def gains_table(results: Results, learner: str, against: str) -> Table:
+    """One learner against an opponent, or against whichever of the four orders is best, per metric."""
+    best = against == BEST_ORDER
+    table = Table(
+        title=f"{learner} against {'the best of the four orders' if best else against}",
+        caption="Hamming loss: lower is better; a positive gain is an improvement. "
+        "p: paired bootstrap over test rows.",
+        **STYLE,
     )
-    with written_beside(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
-    """Let the axis span what the learners reach; popularity, far below, is written at the edge."""
-    others = [v for name, each in zip(learners, values, strict=True) if name != "popularity" for v in each]
-    if not others or "popularity" not in learners:
-        return
-    margin = 0.06 * max(max(others) - min(others), 1.0)
-    axes.set_xlim(min(others) - 2 * margin, max(others) + margin)
-    row = learners.index("popularity")
-    if min(values[row]) < axes.get_xlim()[0]:
-        text = f"◂ {statistics.fmean(values[row]):.1f}"
-        axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
-
-
-def _colour(learner: str) -> str:
-    if learner in FOUR_ORDERS:
-        return "#757575"
-    if learner.startswith(COMPOSITE):
-        return "#c62828"
-    return "#1565c0" if learner in ("target-reordering", "chain-pg") else "#ef9a00"
+    table.add_column("metric")
+    if best:
+        table.add_column("best order", no_wrap=True)
+    for heading in ("its value", learner, "gain", "95 %", "relative", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric, gain in results["gains"][learner][against].items():
+        relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
+        interval, p_value = "-", "-"
+        if gain["interval"] is not None:
+            interval = "{:+.2f} to {:+.2f}".format(*gain["interval"])
+            p_value = f"{gain['p_value']:.4f}"
+        values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
+        names = (metric, gain["opponent"]) if best else (metric,)
+        table.add_row(*names, *values, interval, relative, p_value)
+    return table

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,21 @@ from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKED, Predictions
+
+Model = TypeVar("Model")
+
+
+class ScoreModel(Protocol):
+    """A classical model: a score per label."""
+
+    def predict(self, features: NDArray[np.float32]) -> Predictions:
+        """Predict for ``(n, num_features)``."""
+
+    def label_scores(self, features: NDArray[np.float32]) -> NDArray[Any]:
+        """How sure it is of each label, in [0, 1], ``(n, num_labels)``."""
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file."""
 
 
 class LinearScores:
@@ -36,12 +53,7 @@ class LinearScores:
 
     def predict(self, features: NDArray[np.float32]) -> Predictions:
         """Predict for ``(n, num_features)``; label sets by descending score."""
-        scores = self._scores(features)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        size = (scores > self.threshold).sum(axis=1)
-        longest = max(1, int(size.max()))
-        chains = np.where(np.arange(longest) < size[:, None], order[:, :longest], -1)
-        return Predictions(order[:, :RANKED], chains)
+        return predictions_of_scores(self._scores(features), self.threshold)
 
     def label_scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logistic function of the scores above the threshold, ``(n, num_labels)``."""
@@ -54,8 +66,7 @@ class LinearScores:
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file, beside and renamed."""
-        with written_beside(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, weights=self.weights, bias=self.bias, threshold=np.float64(self.threshold))
+        save_arrays(path, weights=self.weights, bias=self.bias, threshold=np.float64(self.threshold))
 
     @classmethod
     def load(cls, path: Path) -> LinearScores:
@@ -64,18 +75,39 @@ class LinearScores:
         Raises:
             RunError: If the file is missing or damaged.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-                return cls(content["weights"], content["bias"], float(content["threshold"]))
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{path} does not exist: the run was not trained, or its folder was moved"
-            ) from error
-        except Exception as error:  # a damaged archive raises anything
-            raise RunError(
-                f"{path} is not a labelchain model, or is damaged ({error}); "
-                "remove its folder and train again"
-            ) from error
+        return load_arrays(path, lambda c: cls(c["weights"], c["bias"], float(c["threshold"])))
+
+
+def predictions_of_scores(scores: NDArray[Any], threshold: float) -> Predictions:
+    """The best five of ``(n, num_labels)`` scores, and the labels above a threshold, best first."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    size = (scores > threshold).sum(axis=1)
+    longest = max(1, int(size.max()))
+    chains = np.where(np.arange(longest) < size[:, None], order[:, :longest], -1)
+    return Predictions(order[:, :RANKED], chains)
+
+
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """Write arrays to an ``.npz`` file, beside and renamed."""
+    with written_beside(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load_arrays(path: Path, build: Callable[[Mapping[str, NDArray[Any]]], Model]) -> Model:
+    """What ``build`` makes of the arrays of an ``.npz`` file; never runs code from the file.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            return build(content)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved") from error
+    except Exception as error:  # a damaged archive raises anything
+        raise RunError(
+            f"{path} is not a labelchain model, or is damaged ({error}); remove its folder and train again"
+        ) from error
 
 
 def train_popularity(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
@@ -86,38 +118,62 @@ def train_popularity(run: Run, dataset: MultilabelDataset, progress: Progress) -
     scores = np.empty(dataset.num_labels, dtype=np.float32)
     scores[order] = -np.arange(dataset.num_labels)  # ranks: labels of one frequency must not tie
     weights = np.zeros((dataset.num_features, dataset.num_labels), dtype=np.float32)
-    return _finish(run, dataset, LinearScores(weights, scores, threshold=0.5 - size), begun, progress)
+    return save_scores(run, dataset, LinearScores(weights, scores, threshold=0.5 - size), begun, progress)
 
 
 def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """One logistic regression per label (scikit-learn), a label predicted if its probability is above 1/2."""
     begun = time.perf_counter()
-    rows = dataset.rows("train")
-    features = dataset.features[rows]
-    scaler = StandardScaler()  # of dense features only
-    if not dataset.is_sparse:
-        features = scaler.fit_transform(features)
-    labels = dataset.labels[rows].tocsc()
+    features, unscaled = scaled_rows(dataset)
+    labels = dataset.labels[dataset.rows("train")].tocsc()
     weights = np.zeros((dataset.num_features, dataset.num_labels))
     bias = np.zeros(dataset.num_labels)
     for label in range(dataset.num_labels):
-        target = labels[:, [label]].toarray().ravel()
-        if target.min() == target.max():  # nothing to learn: always, or never
-            bias[label] = np.inf if target[0] else -np.inf
-        else:
-            model = LogisticRegression(max_iter=1000).fit(features, target)
-            weights[:, label], bias[label] = model.coef_[0], model.intercept_[0]
+        weights[:, label], bias[label] = fit_label(features, labels[:, [label]].toarray().ravel())
         progress((label + 1) / dataset.num_labels, "labels")
-    if not dataset.is_sparse:
-        weights /= scaler.scale_[:, None]
-        bias -= scaler.mean_ @ weights
-    model = LinearScores(weights.astype(np.float32), bias.astype(np.float32))
-    return _finish(run, dataset, model, begun, progress)
+    return save_scores(run, dataset, LinearScores(*unscaled(weights, bias)), begun, progress)
 
 
-def _finish(
-    run: Run, dataset: MultilabelDataset, model: LinearScores, begun: float, progress: Progress
+Unscaled = Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def scaled_rows(dataset: MultilabelDataset) -> tuple[Any, Unscaled]:
+    """The features of the training rows, standardised if dense; and what undoes it in weights and bias."""
+    features = dataset.features[dataset.rows("train")]
+    if dataset.is_sparse:
+        return features, lambda weights, bias: (weights.astype(np.float32), bias.astype(np.float32))
+    scaler = StandardScaler()
+    features = scaler.fit_transform(features)
+
+    def unscaled(
+        weights: NDArray[Any], bias: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        weights = weights / scaler.scale_[:, None]
+        return weights.astype(np.float32), (bias - scaler.mean_ @ weights).astype(np.float32)
+
+    return features, unscaled
+
+
+def fit_label(features: Any, target: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Weights and bias of a logistic regression; infinite bias for a label that is always or never there."""
+    if target.min() == target.max():
+        return np.zeros(features.shape[1]), np.inf if target[0] else -np.inf
+    model = LogisticRegression(max_iter=1000).fit(features, target)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def save_scores(
+    run: Run, dataset: MultilabelDataset, model: ScoreModel, begun: float, progress: Progress
 ) -> int:
+    """Write a trained model, and its figures to the log; return the number of inputs seen.
+
+    Args:
+        run: Where to.
+        dataset: The data.
+        model: The model.
+        begun: When its training began, by ``time.perf_counter``.
+        progress: Told that it is done.
+    """
     model.save(run.directory / "scores.npz")
     seen = len(dataset.rows("train"))
     seconds = time.perf_counter() - begun
@@ -132,7 +188,7 @@ def _finish(
     return seen
 
 
-def _logistic_loss(model: LinearScores, dataset: MultilabelDataset) -> float:
+def _logistic_loss(model: ScoreModel, dataset: MultilabelDataset) -> float:
     """The negative log-likelihood of training inputs, labels independent; the mean over a sample of them."""
     rows = evenly_spaced(dataset.rows("train"), SAMPLE)
     sure = model.label_scores(dataset.dense_features(rows)).astype(np.float64)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from labelchain.cli.datasets import datasets_app
 from labelchain.cli.errors import UsageError, console, reported_errors
+from labelchain.cli.options import (
+    DatasetArgument,
+    EpochsOption,
+    PresetOption,
+    SetOption,
+    TestOption,
+    prepare,
+)
 from labelchain.cli.progress import WorkProgress
-
-if TYPE_CHECKING:
-    from labelchain.agents.settings import Settings
-    from labelchain.envs import MultilabelDataset
 
 app = typer.Typer(
     name="labelchain",
@@ -24,28 +30,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(datasets_app, name="datasets")
-
-DatasetArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATASET",
-        help="A name (see 'labelchain datasets'), 'openml:NAME', or a path: .npz, Mulan folder, Mulan or "
-        "MEKA ARFF, text of the Extreme Classification Repository or of LIBSVM.",
-    ),
-]
-TestOption = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The test file, if DATASET is the path of a training file."),
-]
-EpochsOption = Annotated[
-    int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=VALUE", help="Change any setting, as in --set cell=gru --set width=512."
-    ),
-]
 
 
 @app.command()
@@ -58,6 +42,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(show_default="runs/DATASET__LEARNER__SEED", help="Folder of the run.")
     ] = None,
+    preset: PresetOption = "fast",
     changes: SetOption = None,
 ) -> None:
     """Train one learner and evaluate it on the test split.
@@ -70,7 +55,7 @@ def train(
         from labelchain.baselines.learners import fit, learner_named
 
         learner_named(learner)
-        data, name, settings = _prepare(dataset, test, epochs, changes)
+        data, name, settings = prepare(dataset, test, epochs, preset, changes)
         run = Run(out or Path("runs") / f"{data.name}__{learner}__{seed}", learner, name, seed, settings)
         with WorkProgress(console, 1) as work:
             metrics = fit(run, data, work.cell(learner, seed))
@@ -82,6 +67,13 @@ def train(
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    decoding: Annotated[
+        str,
+        typer.Option(
+            metavar="chain|first-step|sampled-chains|beam",
+            help="How to read a network: first-step and sampled-chains change the ranking, beam the set.",
+        ),
+    ] = "chain",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
@@ -89,6 +81,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run on every row of a split, each once."""
     with reported_errors():
+        from labelchain.agents.decoders import decoding_named, under_decoding
         from labelchain.agents.runs import Run
         from labelchain.baselines.learners import learner_named
         from labelchain.cli.data import load
@@ -98,7 +91,12 @@ def evaluate(
             raise UsageError("--test goes with --dataset, the training file")
         run = Run.open(run_dir)
         data = load(dataset or run.dataset, test)
-        model = learner_named(run.learner).load(run, data)
+        trained = learner_named(run.learner).load(run, data)
+        asked = decoding_named(decoding)
+        # What has no chains has its own way only, named like the networks' first.
+        model = trained if asked == "chain" else under_decoding(trained, asked, run.settings.beam_width)
+        if model is None:
+            raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
             report = work.cell(run.learner, run.seed)
@@ -110,7 +108,7 @@ def evaluate(
                 report(done / rows, "rows")
 
             metrics = evaluate_split(model, data, split, on_batch=on_batch).metrics
-        _print_metrics(f"{run.learner} on {data.name}, {split} split", metrics)
+        _print_metrics(f"{run.learner} on {data.name}, {split} split, decoding {decoding}", metrics)
 
 
 @app.command()
@@ -122,37 +120,47 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Run every learner with seeds 0 to N-1.")] = 1,
     epochs: EpochsOption = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default="one for each core", help="Runs trained at a time.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
     ] = None,
+    preset: PresetOption = "fast",
     changes: SetOption = None,
 ) -> None:
     """Train every learner under one protocol, and compare them on the test split.
 
-    Writes results.json, comparison.png and a TensorBoard run per learner and seed. A comparison that was
-    stopped is continued by the same command; finished runs are not repeated.
+    Writes report.md with figures, results.json, results.csv and a TensorBoard run per learner and seed. A
+    comparison that was stopped is continued by the same command; finished runs are not repeated. Other
+    learners or more seeds are added to what the folder has.
     """
     with reported_errors():
-        from labelchain.baselines.comparison import COMPARED, cells
+        from joblib import cpu_count
+
+        from labelchain.agents.runs import read_json
+        from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
-        from labelchain.baselines.report import gains_table, known_table, results_table, write_figure
+        from labelchain.baselines.learners import learner_named
+        from labelchain.baselines.markdown import write_report
+        from labelchain.baselines.workers import Job
+        from labelchain.cli.found import print_comparison
 
         chosen = (
             list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
         )
-        planned = len(list(cells(chosen, seeds)))
-        data, name, settings = _prepare(dataset, test, epochs, changes)
+        for each in chosen:
+            learner_named(each)
+        data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
-        with WorkProgress(console, planned) as work:
-            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell)
-        write_figure(results, folder / "comparison.png")
-        console.print(results_table(results, console.width))
-        if "known_subset_accuracy" in results:
-            console.print(known_table(results))
-        if results["gain_over_best_order"]:
-            console.print(gains_table(results))
-        console.print(f"written: {folder / 'results.json'}, {folder / 'comparison.png'}", highlight=False)
-        console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
+        job = Job(data, name, settings, folder)
+        left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
+        workers = jobs or cpu_count()
+        with WorkProgress(console, left) as work:
+            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, workers)
+        seconds = read_json(folder / "timings.json")["seconds"]
+        write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
+        print_comparison(results, seconds, folder)
 
 
 @app.command()
@@ -170,6 +178,36 @@ def board(
         from labelchain.cli.board import serve
 
         serve(console, folder, port)
+
+
+@app.command()
+def tune(
+    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="One with a network, such as chain-pg.")],
+    dataset: DatasetArgument,
+    test: TestOption = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many settings are tried.")] = 20,
+    epochs: EpochsOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the search and every training.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(show_default="runs/tune-DATASET-LEARNER", help="Folder of the search.")
+    ] = None,
+    preset: PresetOption = "fast",
+    changes: SetOption = None,
+) -> None:
+    """Search settings that suit your data, on the validation rows (Optuna; the extra 'tune').
+
+    Ends with the settings to give to train and compare. A search that was stopped is continued by the same
+    command, and extended by one with more trials.
+    """
+    with reported_errors():
+        from labelchain.baselines.tuning import tune as search
+        from labelchain.cli.found import print_search
+
+        data, name, settings = prepare(dataset, test, epochs, preset, changes)
+        folder = out or Path("runs") / f"tune-{data.name}-{learner}"
+        with WorkProgress(console, trials, "trial") as work:
+            found = search(learner, data, name, seed, settings, folder, trials, work.cell)
+        print_search(found, dataset)
 
 
 @app.command()
@@ -192,34 +230,6 @@ def play(
         mode = "ansi" if gif is None else "rgb_array"
         env = make_env(env_id, split=split, render_mode=mode, **chosen)
         play_episode(console, env, policy, index, seed, gif)
-
-
-def _prepare(
-    dataset: str, test: Path | None, epochs: int | None, changes: list[str] | None
-) -> tuple[MultilabelDataset, str, Settings]:
-    """Load the data set, and settle what names it in a run and the settings."""
-    import torch
-
-    from labelchain.agents.settings import settings_for
-    from labelchain.cli.data import load
-    from labelchain.envs.datasets import source_name
-
-    # One thread: the same sums whatever the number of cores, and networks this small lose nothing.
-    torch.set_num_threads(1)
-    data = load(dataset, test)
-    name = source_name(dataset, test)
-    asked: dict[str, object] = {}
-    for change in changes or []:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes NAME=VALUE, got {change!r}")
-        asked[key.strip()] = value.strip()
-    if epochs is not None:
-        asked["epochs"] = epochs
-    try:
-        return data, name, settings_for(data).with_changes(asked)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _print_metrics(title: str, metrics: dict[str, float]) -> None:

@@ -19,6 +19,7 @@ class UsageError(ValueError):
 @contextmanager
 def reported_errors() -> Iterator[None]:
     """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input."""
+    from labelchain.agents.decoders import UnknownDecodingError
     from labelchain.agents.runs import RunError
     from labelchain.baselines.learners import UnknownLearnerError
     from labelchain.envs.datasets import DatasetError, UnknownDatasetError
@@ -27,7 +28,7 @@ def reported_errors() -> Iterator[None]:
     try:
         yield
         return
-    except (UnknownDatasetError, UnknownLearnerError, UsageError) as error:
+    except (UnknownDatasetError, UnknownDecodingError, UnknownLearnerError, UsageError) as error:
         message, code = str(error), 2
     except (DatasetError, RunError) as error:
         message = str(error)

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 
 class WorkProgress:
-    """A bar over a number of cells (one learner with one seed each).
+    """A bar over a number of cells (one learner with one seed each), of which several may be at work.
 
     Args:
         console: Where it is drawn.
         num_cells: How many cells there are.
+        counted: What the number of a cell counts.
     """
 
-    def __init__(self, console: Console, num_cells: int) -> None:
+    def __init__(self, console: Console, num_cells: int, counted: str = "seed") -> None:
+        self._counted = counted
         self._num_cells = num_cells
-        self._started = 0
+        self._shares: list[float] = []
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -53,15 +55,16 @@ class WorkProgress:
 
     def cell(self, learner: str, seed: int) -> Report:
         """Start the next cell; returns what its training reports to."""
-        before = self._started
-        self._started += 1
-        place = f" ({self._started}/{self._num_cells})" if self._num_cells > 1 else ""
-        title = f"{learner}, seed {seed}{place}"
+        number = len(self._shares)
+        self._shares.append(0.0)
+        title = f"{learner}, {self._counted} {seed}"
         if self._num_cells > 1:
+            title += f" ({number + 1}/{self._num_cells})"
             self._bar.console.print(title, highlight=False)
-        self._bar.update(self._task, completed=float(before), description=title)
+        self._bar.update(self._task, description=title)
 
         def report(share: float, note: str) -> None:
-            self._bar.update(self._task, completed=before + share, description=f"{title}: {note}")
+            self._shares[number] = share
+            self._bar.update(self._task, completed=sum(self._shares), description=f"{title}: {note}")
 
         return report

@@ -9,18 +9,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.chain_pg import rl_objective
+from labelchain.agents.chain_pg import rl_objective, supervised_objective
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.expected_reward import ExpectedRewardObjective
-from labelchain.agents.likelihood import Batch, chain_cross_entropy, label_lists, sort_by_keys
+from labelchain.agents.likelihood import (
+    Batch,
+    LikelihoodObjective,
+    chain_cross_entropy,
+    label_lists,
+    sort_by_keys,
+)
 from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,
     discounted_returns,
     emitted_before,
 )
-from labelchain.agents.settings import Settings
+from labelchain.agents.settings import Settings, settings_for
 from labelchain.envs.chains import ChainBatch
 from labelchain.envs.rewards import make_reward
 
@@ -212,7 +219,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
     batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, -1], [2, -1, -1], [0, 3, 5]] * 3))
     paid = make_reward(reward, num_labels)
-    objective = ExpectedRewardObjective(paid, limit)
+    objective = ExpectedRewardObjective(paid, limit, OrderFreeObjective())
     actions = sample_chains(
         net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
     )
@@ -248,6 +255,26 @@ def test_the_settings_name_the_estimator(dataset):
     assert chosen.baseline == "self-critical"
     with pytest.raises(ValueError, match="baseline must be 'value' or 'self-critical', got 'greedy'"):
         Settings(baseline="greedy")
+
+
+def test_the_settings_name_the_targets_of_the_warm_up():
+    assert isinstance(supervised_objective(Settings()), LikelihoodObjective)
+    assert isinstance(supervised_objective(Settings(warmup_targets="order-free")), OrderFreeObjective)
+    with pytest.raises(ValueError, match="warmup_targets must be 'likelihood' or 'order-free', got 'none'"):
+        Settings(warmup_targets="none")
+
+
+def test_the_preset_of_the_paper_holds_for_any_data(dataset):
+    settings = settings_for(dataset, "nam2019")
+    assert (settings.cell, settings.width, settings.epochs, settings.estimator) == (
+        "gru",
+        2048,
+        200,
+        "sampled",
+    )
+    assert settings_for(dataset) == Settings()
+    with pytest.raises(ValueError, match="unknown preset 'nam': expected one of fast, nam2019"):
+        settings_for(dataset, "nam")
 
 
 def test_a_reward_paid_at_the_end_needs_the_sampled_estimator():

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
 from labelchain.agents.networks import NetworkConfig, build_network
 from labelchain.agents.settings import Settings
-from labelchain.baselines.comparison import cells, compare, summarise
+from labelchain.baselines.comparison import cells, compare
 from labelchain.baselines.composite import WeightedObjective
 from labelchain.baselines.learners import LEARNERS, UnknownLearnerError, fit
 from labelchain.baselines.orders import FixedOrder
@@ -26,46 +26,18 @@ def silent(share, note):
     """A progress callback that shows nothing."""
 
 
-def metrics(value, **others):
-    return {name: float(value) for name in METRICS} | others
-
-
-def test_gain_is_over_whichever_order_is_best_per_metric():
-    results = summarise(
-        "d",
-        {
-            "freq2rare": [metrics(40, **{"P@1": 60.0, "hamming_loss": 8.0}), metrics(44, hamming_loss=8.0)],
-            "always-random": [metrics(50, hamming_loss=10.0)] * 2,
-            "target-reordering": [metrics(90)] * 2,
-            "composite": [metrics(54, hamming_loss=6.0), metrics(56, hamming_loss=6.0)],
-        },
-    )
-    assert results["learners"]["freq2rare"]["P@1"] == {"mean": 52.0, "values": [60.0, 44.0]}
-    assert results["gain_over_best_order"]["P@1"] == {
-        "best_order": "freq2rare",
-        "composite": 55.0,
-        "best": 52.0,
-        "relative": pytest.approx(100 * 3 / 52),
-    }
-    assert results["gain_over_best_order"]["P@3"]["best_order"] == "always-random"
-    hamming = results["gain_over_best_order"]["hamming_loss"]
-    assert (hamming["best_order"], hamming["relative"]) == ("freq2rare", pytest.approx(25.0))
-
-
-def test_without_a_composite_or_an_order_there_is_no_gain():
-    assert summarise("d", {"freq2rare": [metrics(1)]})["gain_over_best_order"] == {}
-    assert summarise("d", {"composite": [metrics(1)]})["gain_over_best_order"] == {}
-
-
 def test_a_composite_comes_after_its_parts_and_unknown_names_are_refused():
-    assert list(cells(["composite", "chain-pg"], 2)) == [
+    assert list(cells({"composite": 1, "chain-pg": 2, "two-always-random": 1})) == [
         ("chain-pg", 0),
         ("chain-pg", 1),
+        ("target-reordering", 0),
+        ("always-random", 0),
+        ("always-random", 1000),
         ("composite", 0),
-        ("composite", 1),
+        ("two-always-random", 0),
     ]
     with pytest.raises(UnknownLearnerError, match="unknown learner 'composit': expected one of popularity"):
-        list(cells(["composit"], 1))
+        list(cells({"composit": 1}))
 
 
 def test_every_learner_is_compared_once_and_logged_under_the_same_tags(tmp_path, dataset):
@@ -77,9 +49,11 @@ def test_every_learner_is_compared_once_and_logged_under_the_same_tags(tmp_path,
 
     names = [name for name in LEARNERS if name != "ppo"]
     results = compare(dataset, "random", names, 1, SMALL, tmp_path, progress)
-    assert [name for name, _ in started] == [*[n for n in names if n != "composite"], "composite"]
+    composed = ["composite", "two-always-random"]
+    alone = [n for n in names if n not in composed]
+    assert [name for name, _ in started] == [*alone, "always-random", *composed]
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
-    assert set(results["gain_over_best_order"]) == set(METRICS)
+    assert set(results["gains"]["composite"]["best order"]) == set(METRICS)
     for name in names:
         events = EventAccumulator(str(tmp_path / name / "seed-0"))
         events.Reload()

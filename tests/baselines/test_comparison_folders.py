@@ -9,8 +9,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from labelchain.agents.runs import Run, RunError
 from labelchain.agents.settings import Settings
 from labelchain.baselines import learners as learners_module
-from labelchain.baselines.comparison import COMPARED, compare, summarise
-from labelchain.baselines.learners import LEARNERS, UnknownLearnerError, fit, learner_named
+from labelchain.baselines.comparison import COMPARED, compare
+from labelchain.baselines.learners import (
+    LEARNERS,
+    UnknownLearnerError,
+    fit,
+    learner_named,
+    run_directory,
+)
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
@@ -40,27 +46,32 @@ def comparison(tmp_path, dataset):
     return Comparison()
 
 
-def metrics(value, **others):
-    return {name: float(value) for name in METRICS} | others
-
-
 def test_results_hold_every_value_and_its_mean(comparison):
     results = comparison("popularity", "freq2rare", "composite")
     assert json.loads((comparison.folder / "results.json").read_text()) == results
-    assert {"dataset", "decoding", "learners", "gain_over_best_order"} <= set(results)
+    assert set(results) == {
+        "dataset",
+        "decoding",
+        "learners",
+        "decodings",
+        "gains",
+        "seeds",
+        "settings",
+    }
     assert (results["dataset"], results["decoding"], results["seeds"]) == ("random", "chain", 2)
     assert results["settings"]["width"] == 8
-    assert list(results["learners"]) == list(results["seconds"]) == ["popularity", "freq2rare", "composite"]
+    seconds = json.loads((comparison.folder / "timings.json").read_text())["seconds"]
+    assert list(results["learners"]) == list(seconds) == ["popularity", "freq2rare", "composite"]
     for learner, entry in results["learners"].items():
         assert set(entry) == set(METRICS)
         for metric, figures in entry.items():
             runs = [Run.open(comparison.folder / learner / f"seed-{seed}").result for seed in range(2)]
             assert figures["values"] == [run[metric] for run in runs]
             assert figures["mean"] == pytest.approx(statistics.fmean(figures["values"]))
-    for metric, gain in results["gain_over_best_order"].items():
-        assert set(gain) == {"best_order", "composite", "best", "relative"}
-        assert gain["best_order"] == "freq2rare"
-        assert gain["best"] == results["learners"]["freq2rare"][metric]["mean"]
+    for metric, gain in results["gains"]["composite"]["best order"].items():
+        assert gain["opponent"] == "freq2rare"
+        assert gain["opponent_value"] == results["learners"]["freq2rare"][metric]["mean"]
+        assert (gain["interval"] is None) == (metric in ("f1_micro", "f1_macro", "f1_macro_present"))
 
 
 def test_what_is_finished_is_kept_and_what_is_new_is_trained(comparison):
@@ -72,8 +83,14 @@ def test_what_is_finished_is_kept_and_what_is_new_is_trained(comparison):
     wider = comparison("freq2rare", "target-reordering", "chain-pg", "composite", seeds=1)
     assert set(comparison.worked) == {("chain-pg", 0)}  # the composite has its parts
     assert {name: wider["learners"][name] for name in first["learners"]} == first["learners"]
+    fewer = comparison("popularity", seeds=1)
+    assert set(comparison.worked) == {("popularity", 0)}
+    assert {name: fewer["learners"][name] for name in wider["learners"]} == wider["learners"]
+    assert fewer["gains"] == wider["gains"]
     deeper = comparison("freq2rare", seeds=2)
     assert set(comparison.worked) == {("freq2rare", 1)}
+    assert len(deeper["learners"]["chain-pg"]["P@1"]["values"]) == 1
+    assert deeper["seeds"] == 2
     assert (
         deeper["learners"]["freq2rare"]["P@1"]["values"][0] == first["learners"]["freq2rare"]["P@1"]["mean"]
     )
@@ -84,10 +101,12 @@ def test_a_composite_alone_leaves_its_parts_where_the_comparison_looks_for_them(
     assert sorted(path.name for path in comparison.folder.iterdir()) == [
         "chain-pg",
         "composite",
+        "results.csv",
         "results.json",
         "target-reordering",
+        "timings.json",
     ]
-    assert alone["gain_over_best_order"] == {}
+    assert alone["gains"] == {}
     comparison("chain-pg", "target-reordering", "composite", seeds=1)
     assert comparison.worked == []
 
@@ -125,14 +144,15 @@ def test_an_interrupted_comparison_goes_on(comparison, dataset, monkeypatch):
 @pytest.mark.parametrize("learner", ["popularity", "binary-relevance", "fixed-random", "composite"])
 def test_a_run_stopped_in_its_last_evaluation_logs_no_step_twice(make_run, dataset, monkeypatch, learner):
     run = make_run(learner, epochs=1)
-    for part in LEARNERS[learner].parts:
-        fit(Run(run.directory / "parts" / part, part, run.dataset, run.seed, run.settings), dataset, silent)
+    for part, _ in LEARNERS[learner].parts:
+        directory = run_directory(run.directory / "parts", part, run.seed)
+        fit(Run(directory, part, run.dataset, run.seed, run.settings), dataset, silent)
 
     def interrupt(*_args):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(learners_module, "evaluate", interrupt)
+        patch.setattr(learners_module, "decoded", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fit(run, dataset, silent)
     fit(run, dataset, silent)
@@ -172,40 +192,4 @@ def test_every_learner_says_what_it_is():
         assert learner_named(name) is learner
         assert learner.summary
         assert (learner.train is None) == bool(learner.parts)
-        assert all(not LEARNERS[part].parts for part in learner.parts)
-
-
-def test_gains_where_lower_is_better_where_nothing_is_right_and_where_orders_tie():
-    results = summarise(
-        "d",
-        {
-            "freq2rare": [metrics(0, hamming_loss=4.0, **{"P@3": 10.0})],
-            "rare2freq": [metrics(0, hamming_loss=2.0, **{"P@3": 10.0})],
-            "chain-pg": [metrics(99, hamming_loss=0.0)],
-            "composite": [metrics(5, hamming_loss=3.0)],
-        },
-    )
-    gains = results["gain_over_best_order"]
-    assert gains["P@1"] == {"best_order": "freq2rare", "composite": 5.0, "best": 0.0, "relative": None}
-    assert gains["P@3"]["best_order"] == "freq2rare"  # the first of two equal ones
-    assert gains["P@3"]["relative"] == pytest.approx(-50.0)
-    assert gains["hamming_loss"]["best_order"] == "rare2freq"
-    assert gains["hamming_loss"]["relative"] == pytest.approx(-50.0)  # 3 is worse than 2
-
-
-def test_the_best_order_is_best_on_average_over_seeds():
-    results = summarise(
-        "d",
-        {
-            "freq2rare": [metrics(90), metrics(10)],
-            "always-random": [metrics(60), metrics(60)],
-            "composite": [metrics(66), metrics(66)],
-        },
-    )
-    gain = results["gain_over_best_order"]["nDCG@5"]
-    assert gain == {
-        "best_order": "always-random",
-        "composite": 66.0,
-        "best": 60.0,
-        "relative": pytest.approx(10.0),
-    }
+        assert all(not LEARNERS[part.learner].parts for part in learner.parts)

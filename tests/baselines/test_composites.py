@@ -82,7 +82,7 @@ def composed(make_run, dataset):
 def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
     limit = composed.settings.chain_limit(dataset)
     parts = [
-        load_tensors(composed.directory / "parts" / name / "model.pt")
+        load_tensors(composed.directory / "parts" / name / "seed-0" / "model.pt")
         for name in ("target-reordering", "chain-pg")
     ]
     features = dataset.dense_features(dataset.rows("test"))
@@ -94,12 +94,9 @@ def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
 
 
 def test_a_composite_uses_the_finished_runs_of_its_parts(make_run, composed, dataset):
-    def elsewhere(part):
-        return composed.directory / "parts" / part
-
     before = {path: path.stat().st_mtime_ns for path in composed.directory.rglob("*") if path.is_file()}
     again = make_run("composite", epochs=2)
-    assert fit(again, dataset, silent, elsewhere) == composed.result
+    assert fit(again, dataset, silent, composed.directory / "parts") == composed.result
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert not (again.directory / "parts").exists()
 
@@ -107,15 +104,15 @@ def test_a_composite_uses_the_finished_runs_of_its_parts(make_run, composed, dat
 def test_parts_with_other_settings_are_refused(make_run, composed, dataset):
     other = make_run("composite", epochs=3)
     with pytest.raises(RunError, match="another epochs: 2, not 3"):
-        fit(other, dataset, silent, lambda part: composed.directory / "parts" / part)
+        fit(other, dataset, silent, composed.directory / "parts")
     assert other.result is None
 
 
 def test_a_part_with_a_damaged_model_stops_the_composite(make_run, composed, dataset):
-    (composed.directory / "parts" / "chain-pg" / "model.pt").write_bytes(b"")
+    (composed.directory / "parts" / "chain-pg" / "seed-0" / "model.pt").write_bytes(b"")
     other = make_run("composite", epochs=2)
-    with pytest.raises(RunError, match=r"chain-pg/model\.pt is not a labelchain checkpoint"):
-        fit(other, dataset, silent, lambda part: composed.directory / "parts" / part)
+    with pytest.raises(RunError, match=r"chain-pg/seed-0/model\.pt is not a labelchain checkpoint"):
+        fit(other, dataset, silent, composed.directory / "parts")
 
 
 def test_progress_of_the_parts_is_progress_of_the_whole(make_run, dataset):
@@ -151,7 +148,7 @@ def test_a_joint_run_that_is_stopped_after_every_epoch_has_the_metrics_of_one_th
 
 
 def test_averaging_a_network_with_itself_through_a_file_changes_nothing(composed, dataset, tmp_path):
-    records = load_tensors(composed.directory / "parts" / "chain-pg" / "model.pt")["ranking"]
+    records = load_tensors(composed.directory / "parts" / "chain-pg" / "seed-0" / "model.pt")["ranking"]
     features = dataset.dense_features(dataset.rows("test"))
     for copies in (1, 2, 3):
         save_chain_model(tmp_path / f"{copies}.pt", records * copies, records * copies, 4)
@@ -165,4 +162,4 @@ def test_the_seed_of_a_composite_is_that_of_its_parts(make_run, dataset):
     run = make_run("composite", seed=5, epochs=1)
     fit(run, dataset, silent)
     for part in (run.directory / "parts").iterdir():
-        assert Run.open(part).seed == 5
+        assert Run.open(part / "seed-5").seed == 5

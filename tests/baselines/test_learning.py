@@ -19,9 +19,8 @@ LEARN = Settings(
     dropout=0.0,
     input_dropout=0.0,
 )
-NETWORKS = [
-    name for name in LEARNERS if name not in ("popularity", "binary-relevance", "ppo", "maskable-ppo")
-]
+CLASSICAL = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
+NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, "ppo", "maskable-ppo")]
 
 
 def silent(share, note):

@@ -60,6 +60,22 @@ def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     config = json.loads((out / "config.json").read_text())
     assert (config["learner"], config["seed"], config["settings"]["width"]) == ("always-random", 0, 8)
     assert run("evaluate", out, "--split", "validation").exit_code == 0
+    assert "first-step" in run("evaluate", out, "--decoding", "first-step").output
+    assert_error(run("evaluate", out, "--decoding", "best"), 2, "'best'", "sampled-chains, beam")
+    run("train", "popularity", npz, "--out", tmp_path / "popular")
+    refused = run("evaluate", tmp_path / "popular", "--decoding", "beam")
+    assert_error(refused, 2, "popularity has no chains: --decoding is for networks")
+    assert_error(run("train", "chain-pg", npz, "--preset", "slow"), 2, "unknown preset 'slow'", "nam2019")
+
+
+def test_tune_ends_with_settings_that_train_takes(tmp_path, npz):
+    result = run("tune", "freq2rare", npz, "--trials", 2, "--epochs", 1, "--out", tmp_path / "tune")
+    assert result.exit_code == 0, result.output
+    best = json.loads((tmp_path / "tune" / "tuned.json").read_text())["best"]["settings"]
+    assert (
+        f"use: labelchain train freq2rare {npz} --set width={best['width']} --set dropout=" in result.output
+    )
+    assert_error(run("tune", "composite", npz), 2, "'composite' cannot be tuned")
 
 
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
@@ -75,17 +91,23 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
         for metric in entry.values():
             assert metric["mean"] == pytest.approx(np.mean(metric["values"]))
             assert len(metric["values"]) == 2
-    gain = results["gain_over_best_order"]["P@1"]
-    assert gain["best_order"] in ("freq2rare", "always-random")
-    assert gain["composite"] == results["learners"]["composite"]["P@1"]["mean"]
+    gain = results["gains"]["composite"]["best order"]["P@1"]
+    assert gain["opponent"] in ("freq2rare", "always-random")
+    assert gain["value"] == results["learners"]["composite"]["P@1"]["mean"]
+    assert (out / "results.csv").read_text().startswith("learner,against,decoding,metric,value")
+    assert "sampled-chains" in result.output
+    report = (out / "report.md").read_text()
+    assert "## `composite` against the best order" in report
+    for name in ("comparison.png", "gains.png", "time.png", "positions.png"):
+        assert f"]({name})" in report
+        assert (out / name).exists()
     assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "composite against the best of the four orders" in result.output
     before = (out / "results.json").read_text()
     assert run(*arguments, "--set", "width=8").exit_code == 0
     assert (out / "results.json").read_text() == before
-    assert_error(
-        run(*arguments, "--set", "width=9"), 1, "holds a run with another width: 8, not 9", "another folder"
-    )
+    refused = run(*arguments, "--set", "width=9")
+    assert_error(refused, 1, "holds a comparison with another width: 8, not 9", "another folder")
 
 
 def test_wrong_names_are_usage_errors(tmp_path):

@@ -1,0 +1,150 @@
+"""The figures of a comparison."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
+from labelchain.baselines.report import HEADINGS, SHOWN
+from labelchain.baselines.results import BEST_ORDER, Results
+from labelchain.envs.files import written_beside
+
+FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
+
+
+def write_figure(results: Results, path: Path) -> None:
+    """Draw four metrics of every learner, a dot per seed, bars for mean and 95 % interval."""
+    learners = [name for name in LEARNERS if name in results["learners"]]
+    figure = _figure(11, 0.34 * len(learners) + 1.3)
+    panels = figure.subplots(1, len(FIGURE_METRICS), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, FIGURE_METRICS, strict=True):
+        for height, learner in enumerate(learners):
+            entry = results["learners"][learner][metric]
+            colour = _colour(learner)
+            axes.plot(entry["values"], [height] * len(entry["values"]), "o", color=colour, alpha=0.45, ms=5)
+            axes.plot(entry["mean"], height, "|", color=colour, ms=16, mew=2.5)
+            if entry["interval"] is not None:
+                axes.plot(entry["interval"], [height] * 2, "-", color=colour, lw=1.2)
+        orders = [
+            results["learners"][name][metric]["mean"] for name in FOUR_ORDERS if name in results["learners"]
+        ]
+        if orders:
+            axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
+        _limit(axes, [results["learners"][name][metric]["values"] for name in learners], learners)
+        axes.set_title(HEADINGS.get(metric, metric), fontsize=10)
+        axes.grid(axis="x", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(learners)), learners)
+    panels[0].invert_yaxis()
+    figure.suptitle(
+        f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval; "
+        "dashed: best of the four orders",
+        fontsize=10,
+    )
+    _save(figure, path)
+
+
+def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
+    """Let the axis span what the learners reach; popularity, far below, is written at the edge."""
+    others = [v for name, each in zip(learners, values, strict=True) if name != "popularity" for v in each]
+    if not others or "popularity" not in learners:
+        return
+    margin = 0.06 * max(max(others) - min(others), 1.0)
+    axes.set_xlim(min(others) - 2 * margin, max(others) + margin)
+    row = learners.index("popularity")
+    if min(values[row]) < axes.get_xlim()[0]:
+        text = f"◂ {statistics.fmean(values[row]):.1f}"
+        axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+
+
+def _colour(learner: str) -> str:
+    if learner in FOUR_ORDERS:
+        return "#757575"
+    if learner.startswith(COMPOSITE):
+        return "#c62828"
+    return "#1565c0" if learner in ("target-reordering", "chain-pg") else "#ef9a00"
+
+
+def write_gains(results: Results, path: Path) -> None:
+    """Draw what the RL learners gain over the best of the four orders, with 95 % intervals over test rows."""
+    figure = _figure(9, 3.2)
+    axes = figure.subplots()
+    challengers = [name for name, opponents in results["gains"].items() if BEST_ORDER in opponents]
+    for number, learner in enumerate(challengers):
+        entries = [results["gains"][learner][BEST_ORDER][metric] for metric in SHOWN]
+        places = np.arange(len(SHOWN)) + 0.2 * (number - (len(challengers) - 1) / 2)
+        values = np.array([entry["absolute"] for entry in entries])
+        ends = np.array([entry["interval"] or [entry["absolute"]] * 2 for entry in entries])
+        reach = np.abs(ends.T - values)
+        axes.errorbar(places, values, reach, fmt="o", ms=4, capsize=3, label=learner)
+    axes.axhline(0, color="#757575", lw=0.8, ls="--")
+    axes.set_xticks(range(len(SHOWN)), [HEADINGS.get(metric, metric) for metric in SHOWN])
+    axes.set_ylabel("points over the best order")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def write_times(results: Results, seconds: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Draw nDCG@5 and example F1 against the time that training took."""
+    figure = _figure(9, 3.6)
+    panels = figure.subplots(1, 2, squeeze=False)[0]
+    for axes, metric in zip(panels, ("nDCG@5", "f1_example"), strict=True):
+        for learner, entry in results["learners"].items():
+            place = statistics.fmean(seconds[learner]), entry[metric]["mean"]
+            axes.plot(*place, "o", color=_colour(learner), ms=5)
+            axes.annotate(learner, place, (4, 2), textcoords="offset points", fontsize=7)
+        axes.set_xscale("log")
+        axes.set_xlabel("seconds, parts included")
+        axes.set_ylabel(HEADINGS.get(metric, metric))
+        axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+Positions = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""By learner mean position and error rate of each label, ``(num_labels,)`` each, NaN where unknown."""
+
+
+def write_positions(positions: Positions, frequencies: NDArray[np.float64], path: Path) -> None:
+    """Draw which labels go first: the mean position of each label against its frequency and its error rate.
+
+    Args:
+        positions: See :data:`Positions`.
+        frequencies: ``(num_labels,)`` how many training rows have each label.
+        path: The file.
+    """
+    figure = _figure(2.6 * len(positions) + 1, 5.2)
+    grid = figure.subplots(2, len(positions), sharey="col", squeeze=False)
+    for column, (learner, (position, error)) in enumerate(positions.items()):
+        for row, (values, name) in enumerate(((frequencies, "training rows"), (error, "error rate"))):
+            axes = grid[row, column]
+            known = np.isfinite(position) & np.isfinite(values) & ((values > 0) | (row == 1))
+            axes.plot(values[known], position[known], "o", ms=3, alpha=0.5, color=_colour(learner))
+            axes.set_xlabel(name)
+            if row == 0:
+                axes.set_title(learner, fontsize=10)
+                if known.any() and values[known].max() > 10 * values[known].min():
+                    axes.set_xscale("log")
+        grid[0, column].invert_yaxis()
+    for row in range(2):
+        grid[row, 0].set_ylabel("mean position in the chain")
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_beside(path) as temporary:
+        figure.savefig(temporary, dpi=120)

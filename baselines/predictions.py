@@ -1,0 +1,87 @@
+"""What a finished run says of every test row, under every decoding, on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelchain.agents.decoders import DECIDES, DECODINGS, Decoding, under_decoding
+from labelchain.agents.runs import Run, RunError
+from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.evaluation import Predictor
+from labelchain.envs.files import written_beside
+from labelchain.envs.metrics import RANKING_METRICS, Predictions
+
+FILE = "predictions.npz"
+
+Decoded = dict[Decoding, Predictions]
+"""Predictions by decoding. ``chain`` is always there, and all there is of a model without chains."""
+
+
+def decoded(model: Predictor, dataset: MultilabelDataset, beam_width: int, split: str = "test") -> Decoded:
+    """Predict a split under every decoding that the model has.
+
+    Args:
+        model: Any predictor; one without chains predicts in its own way only, kept as ``chain``.
+        dataset: The data.
+        beam_width: Width of the decoding ``beam``.
+        split: Name of the split.
+    """
+    found: Decoded = {"chain": evaluate(model, dataset, split).predictions}
+    for decoding in DECODINGS[1:]:
+        other = under_decoding(model, decoding, beam_width)
+        if other is not None:
+            found[decoding] = evaluate(other, dataset, split).predictions
+    return found
+
+
+def save_predictions(directory: Path, predictions: Decoded) -> None:
+    """Write ``predictions.npz`` beside a run's result: what each decoding decides, and no more."""
+    arrays: dict[str, NDArray[np.int32]] = {}
+    for decoding, each in predictions.items():
+        if DECIDES[decoding][0] in RANKING_METRICS:
+            arrays[f"{decoding}/ranking"] = each.ranking.astype(np.int32)
+        if DECIDES[decoding][-1] not in RANKING_METRICS:
+            arrays[f"{decoding}/chains"] = each.chains.astype(np.int32)
+    with written_beside(directory / FILE) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def load_predictions(run: Run, num_rows: int) -> Decoded:
+    """Read what :func:`save_predictions` wrote; never runs code from the file.
+
+    Args:
+        run: A finished run.
+        num_rows: How many test rows there are.
+
+    Raises:
+        RunError: If the file is missing, damaged, or of another number of rows.
+    """
+    path = run.directory / FILE
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name].astype(np.int64) for name in content.files}
+        chain = Predictions(arrays["chain/ranking"], arrays["chain/chains"])
+        found: Decoded = {
+            decoding: Predictions(
+                arrays.get(f"{decoding}/ranking", chain.ranking),
+                arrays.get(f"{decoding}/chains", chain.chains),
+            )
+            for decoding in DECODINGS
+            if any(name.startswith(f"{decoding}/") for name in arrays)
+        }
+        if any(array.ndim != 2 or len(array) != num_rows for array in arrays.values()):
+            raise ValueError(f"expected {num_rows} rows in each array")
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path} does not exist: the run is of an earlier version, or its folder was moved in part; "
+            "remove the folder and train again"
+        ) from error
+    except Exception as error:  # a damaged archive raises anything
+        raise RunError(
+            f"{path} does not hold the predictions of a run on these data, or is damaged ({error}); "
+            "remove its folder and train again"
+        ) from error
+    return found

@@ -1,0 +1,181 @@
+"""Cells of a comparison in processes of their own, several at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from labelchain.agents.runs import Progress, Run, RunError
+from labelchain.baselines.learners import fit, learner_named, run_directory
+from labelchain.envs import MultilabelDataset
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+Cell = tuple[str, int]
+"""A learner and a seed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all cells of a comparison share.
+
+    Attributes:
+        dataset: The data.
+        name: What names them in a run.
+        settings: The same for every learner.
+        out: Where the runs lie.
+    """
+
+    dataset: MultilabelDataset
+    name: str
+    settings: Any
+    out: Path
+
+    def run(self, cell: Cell) -> Run:
+        """The run of a cell."""
+        learner, seed = cell
+        return Run(run_directory(self.out, learner, seed), learner, self.name, seed, self.settings)
+
+    def fit(self, cell: Cell, progress: Progress) -> None:
+        """Train a cell to its end.
+
+        Raises:
+            RunError: If training fails; the message names the cell.
+        """
+        try:
+            fit(self.run(cell), self.dataset, progress, self.out)
+        except RunError as error:
+            raise RunError(f"{cell[0]}, seed {cell[1]}: {error}") from error
+
+
+def parts_of(cell: Cell) -> list[Cell]:
+    """The cells that must be finished before a cell."""
+    learner, seed = cell
+    return [(part.learner, seed + part.seed_shift) for part in learner_named(learner).parts]
+
+
+def run_cells(
+    job: Job, cells: Sequence[Cell], progress: Callable[[str, int], Progress], workers: int
+) -> None:
+    """Train cells, in their order where there is a choice; a composite waits for its parts.
+
+    With one worker they are trained here, one after the other. Several are processes with one thread each,
+    which end with this one, whatever ends it: what they have not finished goes on when it is run again.
+
+    Args:
+        job: What the cells share.
+        cells: What to train, parts before what they are parts of.
+        progress: Gives the progress callback of a cell when it starts.
+        workers: How many cells are trained at a time.
+
+    Raises:
+        RunError: If a cell fails; the message names it. The others are stopped.
+    """
+    workers = min(workers, len(cells))
+    if workers <= 1:
+        for cell in cells:
+            job.fit(cell, progress(*cell))
+        return
+    pool = [_Worker(job) for _ in range(workers)]
+    try:
+        _dispatch(pool, cells, progress)
+    finally:
+        for worker in pool:
+            worker.stop()
+
+
+class _Worker:
+    """A process that trains one cell after the other, and the pipe to it."""
+
+    def __init__(self, job: Job) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_work, args=(job, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.cell: Cell | None = None
+        self.report: Progress
+
+    def start(self, cell: Cell, report: Progress) -> None:
+        self.cell, self.report = cell, report
+        self.pipe.send(cell)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
+
+def _dispatch(pool: list[_Worker], cells: Sequence[Cell], progress: Callable[[str, int], Progress]) -> None:
+    """Keep every worker busy until all cells are done."""
+    waiting, unfinished = list(cells), set(cells)
+    while unfinished:
+        for worker in pool:
+            ready = (cell for cell in waiting if not unfinished.intersection(parts_of(cell)))
+            if worker.cell is None and (cell := next(ready, None)) is not None:
+                waiting.remove(cell)
+                worker.start(cell, progress(*cell))
+        busy = {worker.pipe: worker for worker in pool if worker.cell is not None}
+        for pipe in connection.wait(list(busy)):
+            worker = busy[pipe]  # type: ignore[index]
+            assert worker.cell is not None
+            where = f"{worker.cell[0]}, seed {worker.cell[1]}"
+            try:
+                kind, *content = worker.pipe.recv()
+            except (EOFError, ConnectionError) as error:
+                worker.process.join()
+                raise RunError(
+                    f"{where}: its process was ended from outside (exit code {worker.process.exitcode}); if "
+                    "memory ran out, run fewer at a time (--jobs); the same command goes on from here"
+                ) from error
+            if kind == "progress":
+                worker.report(*content)
+            elif kind == "done":
+                unfinished.discard(worker.cell)
+                worker.cell = None
+            elif kind == "refused":
+                raise RunError(content[0])
+            else:
+                raise RuntimeError(f"{where} failed:\n{content[0]}")
+
+
+def _work(job: Job, pipe: connection.Connection[Any, Any]) -> None:
+    """Train the cells that come through a pipe, until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        while True:
+            try:
+                cell = pipe.recv()
+                job.fit(cell, lambda share, note: pipe.send(("progress", share, note)))
+                pipe.send(("done",))
+            except RunError as error:
+                pipe.send(("refused", str(error)))
+            except (EOFError, ConnectionError):
+                return
+            except Exception:
+                pipe.send(("failed", traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    """End this process at once when its parent is gone, so that nobody else writes to the folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,58 @@
+"""What long commands found, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from labelchain.baselines.learners import COMPOSITE
+from labelchain.baselines.report import decodings_table, gains_table, known_table, results_table
+from labelchain.baselines.results import Results
+from labelchain.cli.errors import console
+
+SHOWN_TRIALS = 5
+"""How many of the best trials of a search are shown."""
+
+
+def print_comparison(results: Results, seconds: Mapping[str, Sequence[float]], folder: Path) -> None:
+    """Print the tables of a comparison, and where it lies.
+
+    Args:
+        results: What ``results.json`` holds.
+        seconds: By learner, how long each of its runs took.
+        folder: Where the rest is.
+    """
+    console.print(results_table(results, seconds, console.width))
+    if results["decodings"]:
+        console.print(decodings_table(results))
+    if "known_subset_accuracy" in results:
+        console.print(known_table(results))
+    for against in results["gains"].get(COMPOSITE, {}):
+        console.print(gains_table(results, COMPOSITE, against))
+    console.print(f"written: {folder / 'report.md'}, results.json, results.csv beside it", highlight=False)
+    console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
+
+
+def print_search(found: Mapping[str, Any], dataset: str) -> None:
+    """Print the best trials of a search for settings, and the command that uses the best.
+
+    Args:
+        found: What ``tuned.json`` holds.
+        dataset: The data, as the command line names them.
+    """
+    table = Table(
+        title=f"{found['learner']} on {dataset}, the best of {len(found['trials'])} trials",
+        caption="On the validation rows.",
+    )
+    table.add_column(found["metric"], justify="right", no_wrap=True)
+    table.add_column("settings")
+    for trial in sorted(found["trials"], key=lambda trial: -float(trial["score"]))[:SHOWN_TRIALS]:
+        settings = ", ".join(f"{name}={value:.4g}" for name, value in trial["settings"].items())
+        table.add_row(f"{trial['score']:.2f}", settings)
+    console.print(table)
+    options = " ".join(f"--set {name}={value:.4g}" for name, value in found["best"]["settings"].items())
+    use = f"use: labelchain train {found['learner']} {dataset} {options}"
+    console.print(use, highlight=False, soft_wrap=True)

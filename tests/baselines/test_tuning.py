@@ -1,0 +1,42 @@
+"""Tuning: it finds what is better, goes on where it was stopped, and refuses what has nothing to tune."""
+
+import json
+
+import pytest
+
+from labelchain.agents.runs import RunError
+from labelchain.agents.settings import Settings
+from labelchain.baselines.learners import UnknownLearnerError
+from labelchain.baselines.tuning import tune
+
+TINY = Settings(epochs=1, batch_size=16)
+
+
+def silent(share, note):
+    """A progress callback that shows nothing."""
+
+
+def test_a_search_goes_on_and_is_extended_without_repeating_a_trial(tmp_path, dataset):
+    started = []
+
+    def progress(learner, number):
+        started.append(number)
+        return silent
+
+    first = tune("chain-pg", dataset, "random", 0, TINY, tmp_path, 2, progress)
+    assert started == [0, 1]
+    assert json.loads((tmp_path / "tuned.json").read_text()) == first
+    longer = tune("chain-pg", dataset, "random", 0, TINY, tmp_path, 3, progress)
+    assert started == [0, 1, 2]
+    assert longer["trials"][:2] == first["trials"]
+    assert longer["best"]["score"] == max(each["score"] for each in longer["trials"])
+    assert "rl_learning_rate" in longer["best"]["settings"]
+    TINY.with_changes(longer["best"]["settings"])
+    with pytest.raises(RunError, match="another epochs: 1, not 2"):
+        tune("chain-pg", dataset, "random", 0, TINY.with_changes({"epochs": 2}), tmp_path, 1, progress)
+
+
+def test_what_has_nothing_to_tune_is_refused(tmp_path, dataset):
+    for name in ("popularity", "composite", "maskable-ppo"):
+        with pytest.raises(UnknownLearnerError, match=f"'{name}' cannot be tuned: expected one of freq2rare"):
+            tune(name, dataset, "random", 0, TINY, tmp_path, 1, lambda *_: silent)
