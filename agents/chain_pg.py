@@ -22,7 +22,7 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> RLObjective:
     reward = make_reward(settings.reward, dataset.num_labels)
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
-        return ExpectedRewardObjective(reward, limit, supervised_objective(settings))
+        return ExpectedRewardObjective(reward, limit, supervised_objective(settings), settings.power)
     return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy, settings.baseline)
 
 

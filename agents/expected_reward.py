@@ -3,6 +3,11 @@
 The labels of a training input are known, and with them the reward of every action: instead of the one sampled
 action, the loss weighs all of them by their probability. The field's names for this are mean actor-critic (A.
 Allen et al. 2017) and expected policy gradients (K. Ciosek, S. Whiteson 2018).
+
+The gradient of an expected reward is small where it is needed most: where the policy gives right labels
+little probability. For rewards of ranks the probability p of the right labels is therefore replaced by
+p^q / q, which is the expected reward for q = 1, and has the gradient of its logarithm for q towards 0 (Z.
+Zhang, M. Sabuncu 2018, "Generalized Cross Entropy Loss", here of all right labels together).
 """
 
 from __future__ import annotations
@@ -18,13 +23,15 @@ from labelchain.agents.policy_gradient import Rollout, emitted_before
 from labelchain.envs.rewards import Reward
 
 ANCHOR_WEIGHT = 0.1
+SMALLEST = 1e-6
+"""Probabilities below have no gradient, which would be without bound."""
 
 
 class ExpectedRewardObjective:
     """The expected immediate reward at every step of chains that the network samples.
 
     The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
-    and STOP, plus a tenth of a supervised loss, which anchors the network to what it knew.
+    and STOP, plus a tenth of a supervised loss per step, which anchors the network to what it knew.
     For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
     weighed with STOP forbidden, as they are when the score is measured.
 
@@ -32,13 +39,15 @@ class ExpectedRewardObjective:
         reward: Pays each label.
         max_labels: Chain limit.
         anchor: The supervised objective.
+        power: q above, in (0, 1].
     """
 
-    def __init__(self, reward: Reward, max_labels: int, anchor: Objective) -> None:
+    def __init__(self, reward: Reward, max_labels: int, anchor: Objective, power: float = 1.0) -> None:
         self.reward = reward
         self.max_labels = max_labels if reward.ranks is None else reward.ranks
         self.min_labels = reward.ranks or 0
         self._anchor = anchor
+        self.power = power
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""
@@ -55,19 +64,24 @@ class ExpectedRewardObjective:
     ) -> tuple[Tensor, Logs]:
         """The loss of chains drawn before."""
         network.train()
-        expected = self.expected_rewards(network, batch, rollout.actions)
+        expected, objective = self.expected_rewards(network, batch, rollout.actions)
         anchor, logs = self._anchor.loss(network, batch, generator)
-        value = expected.sum() / len(rollout.actions)
-        logs |= {"expected_reward": value.item(), "env_steps": rollout.env_steps}
-        return ANCHOR_WEIGHT * anchor - value, logs
+        num_rows = len(rollout.actions)
+        logs |= {"expected_reward": expected.sum().item() / num_rows, "env_steps": rollout.env_steps}
+        # Per step, so that long label sets do not drown the reward.
+        weight = ANCHOR_WEIGHT * num_rows / chain_steps(batch.labels)
+        return weight * anchor - objective.sum() / num_rows, logs
 
-    def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Tensor:
-        """The policy's mean reward at every step, with gradient: ``(n, length)``, 0 after the end of a chain.
+    def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """The policy's mean reward at every step, and what is maximised for it; 0 after the end of a chain.
 
         Args:
             network: Gives the policy.
             batch: The inputs.
             actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+
+        Returns:
+            Both ``(n, length)``, with gradient; the same unless the reward is of ranks and ``power`` below 1.
         """
         stop, length = network.num_labels, actions.shape[1]
         chains = torch.where(actions < stop, actions, -1)
@@ -95,5 +109,9 @@ class ExpectedRewardObjective:
         ]
         pays.append(self.reward.final(*counts))
         if_right, if_wrong, if_stop = (torch.from_numpy(pay).float().to(actions.device) for pay in pays)
-        expected: Tensor = right * if_right + wrong * if_wrong + policy[..., stop] * if_stop
-        return torch.where(actions >= 0, expected, 0.0)
+        others = wrong * if_wrong + policy[..., stop] * if_stop
+        expected = torch.where(actions >= 0, right * if_right + others, 0.0)
+        if self.reward.ranks is None or self.power == 1.0:
+            return expected, expected
+        powered = right.clamp(min=SMALLEST) ** self.power / self.power
+        return expected, torch.where(actions >= 0, powered * if_right + others, 0.0)

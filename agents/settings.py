@@ -40,6 +40,10 @@ class Settings(NetworkConfig):
     sampled ones."""
     reward: str = "ndcg@5"
     """The reward of RL learners, by name. ``ndcg@5`` does not care when a chain stops; ``f1`` does."""
+    power: float = 0.5
+    """Power of the probability of right labels in what ``all-actions`` maximises, in (0, 1], for rewards of
+    ranks (``ndcg@k``, ``precision@k``): 1 is the expected reward; lower ones weigh inputs more on which right
+    labels have little probability."""
     discount: float = 0.0
     """Discount of later rewards in the returns of sampled chains, in [0, 1]: 0 looks at the next label only,
     1 at the whole chain. (``estimator="sampled"``; ``all-actions`` looks at the next label only.)"""
@@ -83,6 +87,8 @@ class Settings(NetworkConfig):
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0.0 < self.power <= 1.0:
+            raise ValueError(f"power must be in (0, 1], got {self.power}")
         if not 0.0 <= self.entropy < float("inf"):
             raise ValueError(f"entropy must be finite and at least 0, got {self.entropy}")
         if self.label_set_metric not in LABEL_SET_METRICS or self.label_set_metric in LOWER_IS_BETTER:

@@ -223,7 +223,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     actions = sample_chains(
         net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
     )
-    expected = objective.expected_rewards(net, batch, actions).detach().numpy()
+    expected = objective.expected_rewards(net, batch, actions)[0].detach().numpy()
 
     true = np.zeros((9, num_labels), dtype=bool)
     for row, labels in enumerate(batch.labels.tolist()):
@@ -244,6 +244,38 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
         episodes.step(taken)
         state = net.advance(state, torch.from_numpy(np.minimum(taken, num_labels - 1)))
     assert (expected[(actions < 0).numpy()] == 0).all()
+
+
+def test_a_power_of_the_probability_of_right_labels_takes_the_place_of_rewards_of_ranks():
+    torch.manual_seed(1)
+    net = build_network(3, 6, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none").eval()
+    batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, 4], [2, 3, -1], [0, 3, 5]] * 3))
+    labels_out = torch.zeros(9, 6, dtype=torch.bool)
+
+    def first_step(reward, power):
+        objective = ExpectedRewardObjective(make_reward(reward, 6), 4, OrderFreeObjective(), power)
+        actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
+        expected, maximised = objective.expected_rewards(net, batch, actions)
+        return expected[:, 0].detach(), maximised[:, 0].detach()
+
+    policy = net.log_probs(net.start(batch.features), labels_out).detach()[:, :6].softmax(dim=1)
+    right = (policy.gather(1, batch.labels.clamp(min=0)) * (batch.labels >= 0)).sum(dim=1)
+    expected, maximised = first_step("precision@2", 0.5)
+    torch.testing.assert_close(expected, right / 2)
+    torch.testing.assert_close(maximised, right.sqrt())  # (p^(1/2) / (1/2)) / 2
+    torch.testing.assert_close(*first_step("precision@2", 1.0))
+    torch.testing.assert_close(*first_step("f1", 0.5))  # which also pays wrong labels: as it is
+
+
+def test_inputs_of_hopeless_chains_have_finite_gradients():
+    torch.manual_seed(1)
+    net = build_network(3, 6, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
+    batch = Batch(torch.randn(3, 3), torch.tensor([[-1], [0], [1]]))  # the first has no labels
+    objective = ExpectedRewardObjective(make_reward("ndcg@5", 6), 4, OrderFreeObjective(), 0.1)
+    loss, _ = objective.loss(net, batch, torch.Generator().manual_seed(0))
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
 def test_the_settings_name_the_estimator(dataset):
