@@ -27,6 +27,7 @@ from labelchain.agents.sb3_policies import policy_predictor
 from labelchain.envs import Evaluation, MultilabelDataset, evaluate
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LOWER_IS_BETTER
+from labelchain.envs.positions import counts_in_chains, mean_positions
 
 Log = Callable[[str, Mapping[str, float], int], None]
 """Writes ``prefix/name`` for each value at a step, as ``RunLogger.scalars`` does."""
@@ -235,14 +236,12 @@ def order_statistics(chains: NDArray[np.int64], frequencies: NDArray[np.int64]) 
         chains: ``(n, length)`` distinct labels in order, padded with -1.
         frequencies: ``(num_labels,)`` training rows with each label.
     """
-    _, step = np.nonzero(chains >= 0)
-    labels = chains[chains >= 0]
-    counts = np.bincount(labels, minlength=len(frequencies))
-    used = np.flatnonzero(counts)
+    num_labels = len(frequencies)
+    used = np.flatnonzero(counts_in_chains(chains, num_labels))
     if used.size == 0:
         return {"labels_used": 0.0}
-    mean = np.bincount(labels, weights=step, minlength=len(frequencies))[used] / counts[used]
-    square = np.bincount(labels, weights=step**2, minlength=len(frequencies))[used] / counts[used]
+    mean = mean_positions(chains, num_labels)[used]
+    square = mean_positions(chains, num_labels, power=2)[used]
     figures = {
         "labels_used": float(used.size),
         "position_deviation": float(np.sqrt(np.maximum(square - mean**2, 0.0)).mean()),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from labelchain.envs.metrics import lookup
+from labelchain.envs.positions import counts_in_chains, error_rates, mean_positions
 
 NAMED = 30
 """So many labels, at most, are written by name; more are points."""
@@ -48,15 +48,10 @@ def label_order(labels: sparse.csr_array, chains: NDArray[np.int64]) -> LabelOrd
         chains: ``(n, length)`` predicted labels, distinct, padded with -1.
     """
     num_labels = labels.shape[1]
-    out = chains >= 0
-    emitted = chains[out]
-    count = np.bincount(emitted, minlength=num_labels)
-    places = np.broadcast_to(np.arange(1, chains.shape[1] + 1), chains.shape)[out]
-    position = np.bincount(emitted, weights=places, minlength=num_labels)
-    hits = np.bincount(chains[lookup(labels, chains)], minlength=num_labels)
-    either = count + np.bincount(labels.indices, minlength=num_labels) - hits
+    count = counts_in_chains(chains, num_labels)
     held = np.flatnonzero(count)
-    return LabelOrder(held, position[held] / count[held], count[held], 1.0 - hits[held] / either[held])
+    position = mean_positions(chains, num_labels)[held]
+    return LabelOrder(held, position, count[held], error_rates(labels, chains)[held])
 
 
 def order_image(order: LabelOrder, frequencies: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:

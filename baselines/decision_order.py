@@ -1,50 +1,14 @@
-"""In which order labels were decided: what comes first in a chain, and how error-prone it is."""
+"""Whether what is easy to see is decided first."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from labelchain.envs import MultilabelDataset
-from labelchain.envs.metrics import lookup
 
 BLURRED = "blurred"
 """The annotation of data sets that say which labels of an input are hard to see."""
-
-
-def mean_positions(chains: NDArray[np.int64], num_labels: int) -> NDArray[np.float64]:
-    """Mean position in the chain, from 1, of each label where it is emitted; NaN if it never is.
-
-    Args:
-        chains: ``(n, length)`` distinct labels, padded with -1.
-        num_labels: L.
-
-    Returns:
-        ``(num_labels,)``.
-    """
-    rows, places = np.nonzero(chains >= 0)
-    labels = chains[rows, places]
-    counts = np.bincount(labels, minlength=num_labels)
-    total = np.bincount(labels, weights=places + 1.0, minlength=num_labels)
-    return np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
-
-
-def error_rates(labels: sparse.csr_array, chains: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How often each label is wrong where it is true or emitted; NaN if it is neither anywhere.
-
-    Args:
-        labels: ``(n, num_labels)`` CSR, the truth.
-        chains: ``(n, length)`` distinct labels, padded with -1.
-
-    Returns:
-        ``(num_labels,)``: (false + missed) / (false + missed + right).
-    """
-    num_labels = labels.shape[1]
-    right = np.bincount(chains[lookup(labels, chains)], minlength=num_labels)
-    emitted = np.bincount(chains[chains >= 0], minlength=num_labels)
-    either = emitted + np.bincount(labels.indices, minlength=num_labels) - right
-    return np.where(either > 0, 1.0 - right / np.maximum(either, 1), np.nan)
 
 
 def clear_before_blurred(dataset: MultilabelDataset, chains: NDArray[np.int64]) -> float | None:

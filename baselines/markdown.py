@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from labelchain.baselines.decision_order import error_rates, mean_positions
 from labelchain.baselines.figures import write_figure, write_gains, write_positions, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
 from labelchain.baselines.results import METRICS, Results
 from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
+from labelchain.envs.positions import error_rates, mean_positions
 
 ORDERED = ("freq2rare", "always-random", "target-reordering", "chain-pg", "composite")
 """Learners whose order of decisions is drawn."""

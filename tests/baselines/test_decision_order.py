@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from labelchain.baselines.decision_order import clear_before_blurred, error_rates, mean_positions
+from labelchain.baselines.decision_order import clear_before_blurred
 from labelchain.envs import MultilabelDataset
+from labelchain.envs.positions import error_rates, mean_positions
 
 CHAINS = np.array([[2, 0, -1], [0, -1, -1], [1, 2, 0]])
 TRUE = np.array([[1, 0, 1, 0], [0, 0, 1, 0], [1, 1, 1, 0]])
