@@ -49,9 +49,12 @@ class Selection:
 def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progress: Progress) -> int:
     """Train a chain network, and write ``model.pt`` with the models that the validation rows select.
 
-    Models are selected in the last phase. After each epoch everything needed to go on is written to
-    ``last.pt``; a run that was stopped goes on from there and ends bit-equal to one that was not, since all
-    randomness of an epoch follows from the seed and the epoch's number.
+    Models are selected among all epochs, those of a warm-up too, for rankings and for label sets apart: a
+    reward that does not care when a chain stops improves only the former.
+
+    After each epoch everything needed to go on is written to ``last.pt``; a run that was stopped goes on from
+    there and ends bit-equal to one that was not, since all randomness of an epoch follows from the seed and the
+    epoch's number.
 
     Returns:
         The number of inputs seen.
@@ -92,8 +95,7 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
                 logger.scalars("eval", metrics, step)
                 logger.scalars("time", {"env_steps": state.env_steps, "inputs_per_second": speed}, step)
                 state.seconds = logger.seconds
-                if phase is phases[-1]:
-                    state.select(metrics)
+                state.select(metrics)
                 save_tensors(last, state.content())
                 progress(state.epoch / total, f"{phase.name}, nDCG@5 {metrics['nDCG@5']:.1f}")
     save_chain_model(
