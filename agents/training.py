@@ -53,8 +53,8 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
     reward that does not care when a chain stops improves only the former.
 
     After each epoch everything needed to go on is written to ``last.pt``; a run that was stopped goes on from
-    there and ends bit-equal to one that was not, since all randomness of an epoch follows from the seed and the
-    epoch's number.
+    there and ends bit-equal to one that was not, since all randomness of an epoch follows from the seed and
+    the epoch's number.
 
     Returns:
         The number of inputs seen.

@@ -72,53 +72,27 @@ def known_table(results: Results) -> Table:
     return table
 
 
-def decodings_table(results: Results) -> Table:
-    """Every network learner under each decoding; the best decoding of a learner is bold."""
-    table = Table(
-        title=f"{results['dataset']}, test split, per cent, by decoding",
-        caption="'beam' decides label sets, 'first-step' and 'sampled-chains' rankings.",
-        **STYLE,
-    )
-    table.add_column("learner", no_wrap=True)
-    table.add_column("decoding", no_wrap=True)
-    for metric in SHOWN:
-        table.add_column(HEADINGS.get(metric, metric), justify="right", no_wrap=True)
-    for learner, by_decoding in results["decodings"].items():
-        best = {
-            metric: max(scores[metric]["mean"] for scores in by_decoding.values() if metric in scores)
-            for metric in SHOWN
-        }
-        for decoding, scores in by_decoding.items():
-            row = []
-            for metric in SHOWN:
-                mean = scores[metric]["mean"] if metric in scores else None
-                text = "" if mean is None else f"{mean:.1f}"
-                row.append(f"[bold]{text}[/bold]" if mean == best[metric] else text)
-            table.add_row(learner if decoding == results["decoding"] else "", decoding, *row)
-    return table
-
-
 def gains_table(results: Results, learner: str, against: str) -> Table:
-    """One learner against an opponent, or against whichever of the four orders is best, per metric."""
+    """One learner against an opponent, or against whichever of the four orders is best, per metric shown."""
     best = against == BEST_ORDER
     table = Table(
         title=f"{learner} against {'the best of the four orders' if best else against}",
-        caption="Hamming loss: lower is better; a positive gain is an improvement. "
-        "p: paired bootstrap over test rows.",
+        caption="95 %, p: paired bootstrap over test rows.",
         **STYLE,
     )
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     if best:
         table.add_column("best order", no_wrap=True)
-    for heading in ("its value", learner, "gain", "95 %", "relative", "p"):
+    for heading in ("gain", "95 %", "relative", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for metric, gain in results["gains"][learner][against].items():
+    for metric in SHOWN:
+        gain = results["gains"][learner][against][metric]
         relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
         interval, p_value = "-", "-"
         if gain["interval"] is not None:
             interval = "{:+.2f} to {:+.2f}".format(*gain["interval"])
             p_value = f"{gain['p_value']:.4f}"
-        values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
-        names = (metric, gain["opponent"]) if best else (metric,)
-        table.add_row(*names, *values, interval, relative, p_value)
+        name = HEADINGS.get(metric, metric)
+        names = (name, gain["opponent"]) if best else (name,)
+        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, p_value)
     return table

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from labelchain.baselines.learners import COMPOSITE
-from labelchain.baselines.report import decodings_table, gains_table, known_table, results_table
+from labelchain.baselines.report import gains_table, known_table, results_table
 from labelchain.baselines.results import Results
 from labelchain.cli.errors import console
 
@@ -26,13 +26,13 @@ def print_comparison(results: Results, seconds: Mapping[str, Sequence[float]], f
         folder: Where the rest is.
     """
     console.print(results_table(results, seconds, console.width))
-    if results["decodings"]:
-        console.print(decodings_table(results))
     if "known_subset_accuracy" in results:
         console.print(known_table(results))
     for against in results["gains"].get(COMPOSITE, {}):
         console.print(gains_table(results, COMPOSITE, against))
-    console.print(f"written: {folder / 'report.md'}, results.json, results.csv beside it", highlight=False)
+    console.print(
+        f"written: {folder / 'report.md'}, with all decodings; results.json, results.csv", highlight=False
+    )
     console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
 
 
