@@ -20,7 +20,7 @@ from labelchain.envs.files import written_beside
 FORMAT = 1
 
 Record = dict[str, Any]
-"""One network as plain values: its shape and its ``state_dict``."""
+"""One network as plain values: its shape, its ``state_dict``; its ``weight`` in an average, or 1."""
 
 
 def record_of(network: ChainNetwork) -> Record:
@@ -92,7 +92,10 @@ def save_chain_model(
 def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredictor:
     """A predictor from one or more networks, averaged while decoding."""
     networks = [network_of(record) for record in records]
-    return ChainPredictor(networks[0] if len(networks) == 1 else AveragedModel(networks), max_labels)
+    if len(networks) == 1:
+        return ChainPredictor(networks[0], max_labels)
+    weights = [float(record.get("weight", 1.0)) for record in records]
+    return ChainPredictor(AveragedModel(networks, weights), max_labels)
 
 
 def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:

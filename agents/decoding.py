@@ -38,12 +38,21 @@ class StepModel(Protocol):
 
 
 class AveragedModel:
-    """Several step models whose distributions are averaged at every step of one chain."""
+    """Several step models whose distributions are averaged at every step of one chain.
 
-    def __init__(self, models: Sequence[StepModel]) -> None:
+    Args:
+        models: One or more, of the same number of labels.
+        weights: A positive weight each; equal ones by default.
+    """
+
+    def __init__(self, models: Sequence[StepModel], weights: Sequence[float] | None = None) -> None:
         if not models or len({model.num_labels for model in models}) != 1:
             raise ValueError("averaging takes one or more models of the same number of labels")
+        weights = [1.0] * len(models) if weights is None else list(weights)
+        if len(weights) != len(models) or not all(0.0 < weight < math.inf for weight in weights):
+            raise ValueError(f"expected a positive weight for each of {len(models)} models, got {weights}")
         self.models = list(models)
+        self._log_weights = [math.log(weight / sum(weights)) for weight in weights]
         self.num_labels = models[0].num_labels
         self.state_parts = sum(model.state_parts for model in models)
 
@@ -58,9 +67,9 @@ class AveragedModel:
 
     def log_probs(self, state: State, emitted: Tensor) -> Tensor:
         """The logarithm of the mean probability, ``(n, num_labels + 1)``."""
-        parts = zip(self.models, self._split(state), strict=True)
-        each = torch.stack([model.log_probs(part, emitted) for model, part in parts])
-        return each.logsumexp(dim=0) - math.log(len(self.models))
+        parts = zip(self.models, self._split(state), self._log_weights, strict=True)
+        each = torch.stack([model.log_probs(part, emitted) + weight for model, part, weight in parts])
+        return each.logsumexp(dim=0)
 
     def _split(self, state: State) -> list[State]:
         parts = iter(state)

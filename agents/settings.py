@@ -55,6 +55,9 @@ class Settings(NetworkConfig):
     (Rennie et al. 2017)."""
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
+    mixing: Literal["validated", "equal"] = "validated"
+    """Weights of the two networks of the composite at output: chosen on the validation rows, for rankings and
+    for label sets apart, or 1/2 each (Nam et al. 2019)."""
     label_set_metric: str = "f1_example"
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     max_labels: int | None = None
@@ -84,6 +87,8 @@ class Settings(NetworkConfig):
             raise ValueError(
                 f"warmup_targets must be 'likelihood' or 'order-free', got {self.warmup_targets!r}"
             )
+        if self.mixing not in ("validated", "equal"):
+            raise ValueError(f"mixing must be 'validated' or 'equal', got {self.mixing!r}")
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
@@ -162,6 +167,7 @@ NAM2019: dict[str, Any] = {
     "clip": 10.0,
     "epochs": 200,
     "estimator": "sampled",
+    "mixing": "equal",
 }
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
 PRESETS = ("fast", "nam2019")

@@ -1,8 +1,8 @@
 """The composite of target reordering and reinforcement learning (Nam et al., ICML 2019), in both forms.
 
 *Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions
-are averaged while decoding (the paper's description). *Joint*: one network trained on a weighted sum of both
-losses (the authors' code).
+are averaged while decoding (the paper's description), with weights that the validation rows select. *Joint*:
+one network trained on a weighted sum of both losses (the authors' code).
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.chain_pg import rl_objective, rl_phases
-from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
+from labelchain.agents.checkpoints import (
+    Record,
+    chain_predictor,
+    load_chain_model,
+    load_tensors,
+    save_chain_model,
+)
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.rollouts import training_figures
@@ -22,6 +28,9 @@ from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.training import train
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.envs import MultilabelDataset, evaluate
+
+WEIGHTS = (0.5, 0.7, 0.3, 0.9, 0.1)
+"""Weights of the second network that are tried; of equal scores the first wins."""
 
 
 class WeightedObjective:
@@ -59,10 +68,11 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     """
     limit = run.settings.chain_limit(dataset)
     contents = [load_tensors(part / "model.pt") for part in parts]
-    ranking, label_set = (
-        [r for content in contents for r in content[family]] for family in ("ranking", "label_set")
-    )
-    save_chain_model(run.directory / "model.pt", ranking, label_set, limit)
+    mixed = {
+        family: _mixed([r for content in contents for r in content[family]], run, dataset, metric)
+        for family, metric in run.settings.selection().items()
+    }
+    save_chain_model(run.directory / "model.pt", mixed["ranking"], mixed["label_set"], limit)
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
     run.forget_events()
     model = load_chain_model(run.directory / "model.pt", dataset)
@@ -72,3 +82,20 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
         logger.scalars("rollout", rollout, seen)
         logger.scalars("eval", evaluate(model, dataset, "validation").metrics, seen)
     return seen
+
+
+def _mixed(records: list[Record], run: Run, dataset: MultilabelDataset, metric: str) -> list[Record]:
+    """The two networks with the weights that a validation metric selects, or with equal ones."""
+    limit = run.settings.chain_limit(dataset)
+
+    def weighted(weight: float) -> list[Record]:
+        first, second = records
+        return [first | {"weight": 1.0 - weight}, second | {"weight": weight}]
+
+    if run.settings.mixing == "equal":
+        return weighted(0.5)
+
+    def score(weight: float) -> float:
+        return evaluate(chain_predictor(weighted(weight), limit), dataset, "validation").metrics[metric]
+
+    return weighted(max(WEIGHTS, key=score))

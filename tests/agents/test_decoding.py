@@ -92,6 +92,8 @@ def test_averaging_a_model_with_itself_changes_nothing_and_two_are_a_mean():
         + other.log_probs(other.start(features), emitted).exp()
     ) / 2
     torch.testing.assert_close(both.log_probs(state, emitted).exp(), expected)
+    weighted = AveragedModel([one, other, other], [2.0, 1.0, 1.0])
+    torch.testing.assert_close(weighted.log_probs(weighted.start(features), emitted).exp(), expected)
     assert both.state_parts == 4
     state = both.advance(state, torch.zeros(9, dtype=torch.int64))
     assert torch.equal(state[1], state[3])
@@ -101,6 +103,12 @@ def test_averaging_a_model_with_itself_changes_nothing_and_two_are_a_mean():
 def test_averaging_nothing_or_models_of_different_labels_is_refused(models):
     with pytest.raises(ValueError, match="one or more models of the same number of labels"):
         AveragedModel(models)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, -1.0]])
+def test_weights_that_are_no_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="a positive weight for each of 2 models"):
+        AveragedModel([TableModel(3), TableModel(3)], weights)
 
 
 def test_samples_never_repeat_a_label_and_stop_ends_them():

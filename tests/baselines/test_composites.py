@@ -5,14 +5,15 @@ import pytest
 import torch
 
 from labelchain.agents.checkpoints import load_chain_model, load_tensors, network_of, save_chain_model
-from labelchain.agents.decoding import AveragedModel, decode_greedily
+from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
 from labelchain.agents.networks import NetworkConfig, build_network
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.runs import Run, RunError
-from labelchain.baselines.composite import WeightedObjective
+from labelchain.baselines.composite import WEIGHTS, WeightedObjective
 from labelchain.baselines.learners import fit
 from labelchain.baselines.reordering import SampledOrder
+from labelchain.envs import evaluate
 from labelchain.envs.rewards import make_reward
 
 
@@ -79,8 +80,12 @@ def composed(make_run, dataset):
     return run
 
 
-def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
+@pytest.mark.parametrize("mixing", ["equal", "validated"])
+def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, mixing):
+    composed = make_run("composite", epochs=2, mixing=mixing)
+    fit(composed, dataset, silent)
     limit = composed.settings.chain_limit(dataset)
+    selection = composed.settings.selection()
     parts = [
         load_tensors(composed.directory / "parts" / name / "seed-0" / "model.pt")
         for name in ("target-reordering", "chain-pg")
@@ -88,7 +93,16 @@ def test_the_output_form_is_the_average_of_its_parts(composed, dataset):
     features = dataset.dense_features(dataset.rows("test"))
     found = load_chain_model(composed.directory / "model.pt").predict(features)
     for family, predicted in (("ranking", found.ranking), ("label_set", found.chains)):
-        average = AveragedModel([network_of(part[family][0]) for part in parts])
+        networks = [network_of(part[family][0]) for part in parts]
+
+        def average(weight, networks=networks):
+            return AveragedModel(networks, [1.0 - weight, weight])
+
+        def score(weight, family=family, average=average):
+            predictor = ChainPredictor(average(weight), limit)
+            return evaluate(predictor, dataset, "validation").metrics[selection[family]]
+
+        average = average(max(WEIGHTS, key=score) if mixing == "validated" else 0.5)
         expected = decode_greedily(average, torch.from_numpy(features), limit)
         np.testing.assert_array_equal(predicted, expected.ranking if family == "ranking" else expected.chains)
 
