@@ -68,8 +68,10 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     """
     limit = run.settings.chain_limit(dataset)
     contents = [load_tensors(part / "model.pt") for part in parts]
+    alike = len({Run.open(part).learner for part in parts}) == 1  # nothing to choose between
+    equal = alike or run.settings.mixing == "equal"
     mixed = {
-        family: _mixed([r for content in contents for r in content[family]], run, dataset, metric)
+        family: _mixed([r for content in contents for r in content[family]], run, dataset, metric, equal)
         for family, metric in run.settings.selection().items()
     }
     save_chain_model(run.directory / "model.pt", mixed["ranking"], mixed["label_set"], limit)
@@ -84,7 +86,9 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     return seen
 
 
-def _mixed(records: list[Record], run: Run, dataset: MultilabelDataset, metric: str) -> list[Record]:
+def _mixed(
+    records: list[Record], run: Run, dataset: MultilabelDataset, metric: str, equal: bool
+) -> list[Record]:
     """The two networks with the weights that a validation metric selects, or with equal ones."""
     limit = run.settings.chain_limit(dataset)
 
@@ -92,7 +96,7 @@ def _mixed(records: list[Record], run: Run, dataset: MultilabelDataset, metric: 
         first, second = records
         return [first | {"weight": 1.0 - weight}, second | {"weight": weight}]
 
-    if run.settings.mixing == "equal":
+    if equal:
         return weighted(0.5)
 
     def score(weight: float) -> float:

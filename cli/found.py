@@ -31,7 +31,9 @@ def print_comparison(results: Results, seconds: Mapping[str, Sequence[float]], f
     for against in results["gains"].get(COMPOSITE, {}):
         console.print(gains_table(results, COMPOSITE, against))
     console.print(
-        f"written: {folder / 'report.md'}, with all decodings; results.json, results.csv", highlight=False
+        f"report:  {folder / 'report.md'} (all decodings; results.json and results.csv beside it)",
+        highlight=False,
+        soft_wrap=True,
     )
     console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
 
