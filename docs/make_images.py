@@ -8,7 +8,7 @@ from matplotlib.image import imsave
 import labelchain.envs  # noqa: F401  registers the environments
 
 IMAGES = Path(__file__).parent / "images"
-SCENE, CHAIN = 9, (7, 4, 6, 3)
+SCENE, CHAIN = 22, (7, 8, 1, 6)
 
 
 def main() -> None:
