@@ -65,9 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     model.set_parameters(str(best.path))
     metrics = evaluate(policy_predictor(model, default_max_labels(dataset)), dataset, "test").metrics
     sys.stdout.write("".join(f"test {name:20} {value:8.3f}\n" for name, value in metrics.items()))
-    sys.stdout.write(f"best model: {best.path}, curves: tensorboard --logdir {out}\n")
+    sys.stdout.write(f"best model: {best.path}, curves: labelchain board {out}\n")
     return metrics
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:  # of data, names and values: the message says all
+        sys.exit(f"error: {error}")

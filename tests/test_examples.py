@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def test_training_script(agent, tmp_path, capsys):
     metrics = main(arguments)
     said = capsys.readouterr().out
     assert re.search(rf"test P@1 +{metrics['P@1']:.3f}", said)
-    assert f"tensorboard --logdir {tmp_path}" in said
+    assert f"labelchain board {tmp_path}" in said
     if agent == "chain-pg":
         assert ChainPG.load(tmp_path / "model.zip").reward is None
     events = EventAccumulator(str(tmp_path))
@@ -51,3 +53,10 @@ def test_training_script_names_its_choices(capsys):
     with pytest.raises(SystemExit):
         main(["sarsa", "labelchain/DigitScenes-v0"])
     assert "invalid choice: 'sarsa' (choose from" in capsys.readouterr().err
+
+
+def test_the_training_script_says_what_is_wrong_in_one_line():
+    command = [sys.executable, "-m", "labelchain.agents.train", "ppo", "labelchain/Bibtx-v0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: no such file or folder: labelchain/Bibtx-v0\n"
