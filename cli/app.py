@@ -34,7 +34,12 @@ app.add_typer(datasets_app, name="datasets")
 
 @app.command()
 def train(
-    learner: Annotated[str, typer.Argument(metavar="LEARNER", help="Such as composite or maskable-ppo.")],
+    learner: Annotated[
+        str,
+        typer.Argument(
+            metavar="LEARNER", help="Such as composite or maskable-ppo; an unknown name prints all."
+        ),
+    ],
     dataset: DatasetArgument,
     test: TestOption = None,
     epochs: EpochsOption = None,
