@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
-from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective, RLObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.settings import Settings
@@ -22,22 +21,15 @@ def rl_objective(settings: Settings, dataset: MultilabelDataset) -> RLObjective:
     reward = make_reward(settings.reward, dataset.num_labels)
     limit = settings.chain_limit(dataset)
     if settings.estimator == "all-actions":
-        return ExpectedRewardObjective(reward, limit, supervised_objective(settings), settings.power)
+        return ExpectedRewardObjective(reward, limit, settings.power)
     return PolicyGradientObjective(reward, limit, settings.discount, settings.entropy, settings.baseline)
-
-
-def supervised_objective(settings: Settings) -> Objective:
-    """The objective of the warm-up, and of the anchor beside expected rewards."""
-    if settings.warmup_targets == "order-free":
-        return OrderFreeObjective()
-    return LikelihoodObjective(RandomOrder())
 
 
 def rl_phases(settings: Settings, name: str, objective: Objective) -> list[Phase]:
     """A supervised warm-up in random orders, then RL, within the same number of epochs."""
     warmup = round(settings.warmup * settings.epochs)
     return [
-        Phase("warm-up", supervised_objective(settings), warmup, settings.learning_rate),
+        Phase("warm-up", LikelihoodObjective(RandomOrder()), warmup, settings.learning_rate),
         Phase(name, objective, settings.epochs - warmup, settings.rl_learning_rate),
     ]
 

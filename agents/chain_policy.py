@@ -12,7 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from labelchain.agents.decoding import StepModel
+from labelchain.agents.decoding import StepModel, draw
 from labelchain.agents.networks import ChainNetwork, NetworkConfig, State, build_network
 from labelchain.agents.scaling import Scaling
 
@@ -206,7 +206,7 @@ def _choose(log_probs: Tensor, deterministic: bool) -> Tensor:
     """One action ``(n,)`` for each row of ``(n, L + 1)``."""
     if deterministic:
         return log_probs.argmax(dim=1)
-    return torch.multinomial(log_probs.softmax(dim=1), 1).squeeze(1)
+    return draw(log_probs)
 
 
 def _where(condition: Tensor, this: State, that: State) -> State:

@@ -150,10 +150,7 @@ def sample_chains(
         log_probs = model.log_probs(state, emitted)
         if step < min_labels:
             log_probs[:, num_labels] = -torch.inf
-        if generator is None:
-            action = log_probs.argmax(dim=1)
-        else:
-            action = torch.multinomial(log_probs.softmax(dim=1), 1, generator=generator).squeeze(1)
+        action = log_probs.argmax(dim=1) if generator is None else draw(log_probs, generator)
         actions[rows, step] = action
         going = action < num_labels
         if not going.all():
@@ -165,6 +162,25 @@ def sample_chains(
         if step + 1 < length:
             state = model.advance(state, action)
     return actions
+
+
+def draw(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """One action per row, by inverting the distribution function: one random number each.
+
+    Several times as fast as :func:`torch.multinomial`, which draws one for each action.
+
+    Args:
+        log_probs: ``(n, num_actions)``, up to a constant.
+        generator: On their device; by default torch's own.
+
+    Returns:
+        ``(n,)`` int64; never an action of probability 0.
+    """
+    cumulated = log_probs.exp().cumsum(dim=1)
+    total = cumulated[:, -1:]
+    place = total * torch.rand(total.shape, generator=generator, device=total.device)
+    place = place.minimum(total.nextafter(torch.zeros_like(total)))  # rounding must not pass the last action
+    return torch.searchsorted(cumulated, place, right=True).squeeze(1)
 
 
 class ChainPredictor:

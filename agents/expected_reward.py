@@ -8,46 +8,73 @@ The gradient of an expected reward is small where it is needed most: where the p
 little probability. For rewards of ranks the probability p of the right labels is therefore replaced by
 p^q / q, which is the expected reward for q = 1, and has the gradient of its logarithm for q towards 0 (Z.
 Zhang, M. Sabuncu 2018, "Generalized Cross Entropy Loss", here of all right labels together).
+
+Such rewards do not say when to stop, and the network would forget it. Along the same chains the logarithm of
+the probability of a right action, STOP allowed, is therefore maximised too: of any label that is missing, or
+of STOP once none is (S. Sabour et al. 2019, "Optimal Completion Distillation").
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, Logs, Objective, chain_steps
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
 from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.policy_gradient import Rollout, emitted_before
 from labelchain.envs.rewards import Reward
 
 ANCHOR_WEIGHT = 0.1
+ANCHOR_STEPS = 4
+"""The anchor looks at so many steps of a chain: all of long ones would cost more than the chains drawn."""
+COMPLETION_WEIGHT = 0.5
 SMALLEST = 1e-6
 """Probabilities below have no gradient, which would be without bound."""
+IMPOSSIBLE = -1e30
+"""The logit of what cannot be emitted: finite, so that its gradient is 0 and not undefined."""
+
+
+class Along(NamedTuple):
+    """What the policy does at every step of given chains, ``(n, length)`` each, with gradient.
+
+    Attributes:
+        expected: Its mean reward; 0 after the end of a chain.
+        maximised: What is maximised for it: the same unless the reward is of ranks and ``power`` below 1.
+        completion: The log-probability, STOP allowed, of a label that is missing or of STOP if none is.
+        completing: Bool, the steps up to the first one at which no label is missing.
+    """
+
+    expected: Tensor
+    maximised: Tensor
+    completion: Tensor
+    completing: Tensor
 
 
 class ExpectedRewardObjective:
     """The expected immediate reward at every step of chains that the network samples.
 
     The loss is ``- sum_t sum_a pi_t(a) r_t(a)``, mean over inputs, with ``pi_t`` over the labels not out yet
-    and STOP, plus a tenth of a supervised loss per step, which anchors the network to what it knew.
+    and STOP; minus half the log-probability of a right action, mean over steps; plus a tenth of the negative
+    log-likelihood of true labels in random order, mean over steps, which anchors the network to what it knew.
     For a score of the first k ranks, which does not care when a chain stops, chains of k labels are drawn and
     weighed with STOP forbidden, as they are when the score is measured.
 
     Args:
         reward: Pays each label.
         max_labels: Chain limit.
-        anchor: The supervised objective.
         power: q above, in (0, 1].
     """
 
-    def __init__(self, reward: Reward, max_labels: int, anchor: Objective, power: float = 1.0) -> None:
+    def __init__(self, reward: Reward, max_labels: int, power: float = 1.0) -> None:
         self.reward = reward
         self.max_labels = max_labels if reward.ranks is None else reward.ranks
         self.min_labels = reward.ranks or 0
-        self._anchor = anchor
         self.power = power
+        self._anchor = LikelihoodObjective(RandomOrder(), most_steps=ANCHOR_STEPS)
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """Sample a chain per input, and weigh every action at each of its steps."""
@@ -57,43 +84,50 @@ class ExpectedRewardObjective:
         """Sample a chain per input."""
         network.eval()  # chains are drawn from the policy that will be used, without dropout
         actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
-        return Rollout(actions, int((actions >= 0).sum()) + chain_steps(batch.labels))
+        return Rollout(actions, int((actions >= 0).sum()) + chain_steps(batch.labels, ANCHOR_STEPS))
 
     def loss_on(
         self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
     ) -> tuple[Tensor, Logs]:
         """The loss of chains drawn before."""
         network.train()
-        expected, objective = self.expected_rewards(network, batch, rollout.actions)
+        along = self.along(network, batch, rollout.actions)
         anchor, logs = self._anchor.loss(network, batch, generator)
         num_rows = len(rollout.actions)
-        logs |= {"expected_reward": expected.sum().item() / num_rows, "env_steps": rollout.env_steps}
+        completion = along.completion[along.completing].mean()
+        logs = {
+            "likelihood_loss": anchor.item(),
+            "completion": completion.item(),
+            "expected_reward": along.expected.sum().item() / num_rows,
+            "env_steps": rollout.env_steps,
+        }
         # Per step, so that long label sets do not drown the reward.
-        weight = ANCHOR_WEIGHT * num_rows / chain_steps(batch.labels)
-        return weight * anchor - objective.sum() / num_rows, logs
+        anchor_weight = ANCHOR_WEIGHT * num_rows / chain_steps(batch.labels, ANCHOR_STEPS)
+        loss = anchor_weight * anchor - COMPLETION_WEIGHT * completion - along.maximised.sum() / num_rows
+        return loss, logs
 
-    def expected_rewards(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """The policy's mean reward at every step, and what is maximised for it; 0 after the end of a chain.
+    def along(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Along:
+        """What the policy does at every step of chains.
 
         Args:
             network: Gives the policy.
             batch: The inputs.
             actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-
-        Returns:
-            Both ``(n, length)``, with gradient; the same unless the reward is of ranks and ``power`` below 1.
         """
         stop, length = network.num_labels, actions.shape[1]
         chains = torch.where(actions < stop, actions, -1)
         logits, _ = network(batch.features, chains[:, :-1])
-        forbidden = emitted_before(chains[:, :-1], stop)
-        forbidden[:, : self.min_labels, stop] = True
-        policy = logits.masked_fill(forbidden, -torch.inf).softmax(dim=-1)  # (n, length, L + 1)
-
-        # Right labels are few: gather their probabilities instead of spreading a reward over all L.
+        logits = logits.masked_fill(emitted_before(chains[:, :-1], stop), IMPOSSIBLE)
+        of_stop, of_labels = logits[..., stop], logits[..., :stop].logsumexp(dim=2)
+        of_all = torch.logaddexp(of_labels, of_stop)
+        # Right labels are few: their logits are gathered instead of spreading a reward over all L.
         true = batch.labels[:, None].expand(-1, length, -1)  # (n, length, most)
-        right = (policy.gather(2, true.clamp(min=0)) * (true >= 0)).sum(dim=2)
-        wrong = 1.0 - right - policy[..., stop]
+        of_true = logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
+        of_right = of_true.logsumexp(dim=2)
+        if self.min_labels:  # all steps, see above
+            right, stops = (of_right - of_labels).exp(), torch.zeros_like(of_stop)
+        else:
+            right, stops = (of_right - of_all).exp(), (of_stop - of_all).exp()
 
         is_label = (chains >= 0).cpu().numpy()
         is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
@@ -109,9 +143,14 @@ class ExpectedRewardObjective:
         ]
         pays.append(self.reward.final(*counts))
         if_right, if_wrong, if_stop = (torch.from_numpy(pay).float().to(actions.device) for pay in pays)
-        others = wrong * if_wrong + policy[..., stop] * if_stop
-        expected = torch.where(actions >= 0, right * if_right + others, 0.0)
-        if self.reward.ranks is None or self.power == 1.0:
-            return expected, expected
-        powered = right.clamp(min=SMALLEST) ** self.power / self.power
-        return expected, torch.where(actions >= 0, powered * if_right + others, 0.0)
+        others = (1.0 - right - stops) * if_wrong + stops * if_stop
+        runs = actions >= 0
+        expected = maximised = torch.where(runs, right * if_right + others, 0.0)
+        if self.reward.ranks is not None and self.power < 1.0:
+            powered = right.clamp(min=SMALLEST) ** self.power / self.power
+            maximised = torch.where(runs, powered * if_right + others, 0.0)
+
+        missing = torch.from_numpy(counts[2] - hits).to(actions.device)
+        before = torch.nn.functional.pad(missing[:, :-1], (1, 0), value=1)
+        completion = torch.where(missing > 0, of_right, of_stop) - of_all
+        return Along(expected, maximised, completion, runs & (before > 0))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelchain.agents.decoding import ChainPredictor, StepModel
+from labelchain.agents.decoding import ChainPredictor, StepModel, draw
 from labelchain.agents.rollouts import label_set_part
 from labelchain.envs.evaluation import Predictor
 
@@ -87,9 +87,9 @@ def inclusion_probabilities(
         emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
         state = model.start(features)
         for _ in range(min(max_labels, num_labels)):
-            probabilities = model.log_probs(state, emitted).softmax(dim=1)
-            total.index_add_(0, rows, probabilities[:, :num_labels])
-            action = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+            log_probs = model.log_probs(state, emitted)
+            total.index_add_(0, rows, log_probs[:, :num_labels].exp())
+            action = draw(log_probs, generator)
             going = action < num_labels
             rows, action, emitted = rows[going], action[going], emitted[going]
             if len(rows) == 0:

@@ -64,22 +64,40 @@ class RandomOrder:
 
 
 class LikelihoodObjective:
-    """Cross-entropy of the true labels in an order, then STOP; summed over steps, mean over inputs."""
+    """Cross-entropy of the true labels in an order, then STOP; summed over steps, mean over inputs.
 
-    def __init__(self, order: Order) -> None:
+    Args:
+        order: Of the true labels.
+        most_steps: The loss looks at so many steps of each chain, at most, drawn at random; by default at
+            all of them.
+    """
+
+    def __init__(self, order: Order, most_steps: int | None = None) -> None:
         self.order = order
+        self.most_steps = most_steps
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """The negative log-likelihood of one chain per input."""
         chains = sort_by_keys(batch.labels, self.order.keys(network, batch, generator))
-        logits, _ = network(batch.features, chains)
-        loss = chain_cross_entropy(logits, chains)
-        return loss, {"likelihood_loss": loss.item(), "env_steps": chain_steps(chains)}
+        targets = chain_targets(chains, network.num_labels)
+        kept = targets >= 0
+        if self.most_steps is not None:
+            keys = torch.rand(kept.shape, generator=generator, device=kept.device) + ~kept
+            kept = kept & (keys.argsort(dim=1).argsort(dim=1) < self.most_steps)
+        logits, _ = network.at_steps(batch.features, chains, kept)
+        loss = nn.functional.cross_entropy(logits, targets[kept], reduction="sum") / len(chains)
+        return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
 
-def chain_steps(chains: Tensor) -> int:
-    """Environment steps of given chains ``(n, length)``, padded with -1: their labels, and a STOP each."""
-    return int((chains >= 0).sum()) + len(chains)
+def chain_steps(chains: Tensor, most: int | None = None) -> int:
+    """Environment steps of given chains ``(n, length)``, padded with -1: their labels, and a STOP each.
+
+    Args:
+        chains: Of true labels.
+        most: So many steps of each chain are counted, at most.
+    """
+    lengths = (chains >= 0).sum(dim=1) + 1
+    return int((lengths if most is None else lengths.clamp(max=most)).sum())
 
 
 def shuffled_batches(rows: NDArray[np.int64], batch_size: int, seed: int) -> list[NDArray[np.int64]]:
@@ -104,13 +122,11 @@ def sort_by_keys(labels: Tensor, keys: Tensor) -> Tensor:
     return labels.gather(1, order)
 
 
-def chain_cross_entropy(logits: Tensor, chains: Tensor) -> Tensor:
-    """Cross-entropy of chains and their STOP: logits ``(n, length + 1, L + 1)``, chains ``(n, length)``."""
-    stop = logits.shape[-1] - 1
-    targets = nn.functional.pad(chains, (0, 1), value=-1)
+def chain_targets(chains: Tensor, stop: int) -> Tensor:
+    """What each step of given chains emits: the labels ``(n, length)``, then STOP, then -1 as padding.
+
+    Returns:
+        ``(n, length + 1)`` int64.
+    """
     lengths = (chains >= 0).sum(dim=1, keepdim=True)
-    targets = targets.scatter(1, lengths, stop)
-    total = nn.functional.cross_entropy(
-        logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum"
-    )
-    return total / len(chains)
+    return nn.functional.pad(chains, (0, 1), value=-1).scatter(1, lengths, stop)

@@ -52,12 +52,25 @@ class NetworkConfig:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
-def _chain_dropout(values: Tensor, rate: float, training: bool) -> Tensor:
-    """Variational dropout: one rescaled mask per chain, the same at all its steps. ``(n, steps, width)``."""
+LARGEST_SKIP = 2**22
+"""So many weights, at most, has the linear skip of the ``sum`` cell. Where it would have more, there is none:
+for 100,000 features and 30,000 labels, it would take 12 GB."""
+
+
+def _chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
+    """Variational dropout: one rescaled mask per chain, the same at all its steps.
+
+    Args:
+        values: ``(num_kept, width)``.
+        rows: ``(num_kept,)`` int64, the chain of each.
+        num_rows: How many chains there are.
+        rate: Dropout rate.
+        training: Without effect unless true.
+    """
     if not training or rate == 0.0:
         return values
-    keep = torch.full_like(values[:, :1], 1.0 - rate)
-    return values * (torch.bernoulli(keep) / (1.0 - rate))
+    keep = torch.full((num_rows, values.shape[1]), 1.0 - rate, device=values.device)
+    return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
 
 
 class ChainNetwork(nn.Module):
@@ -95,6 +108,22 @@ class ChainNetwork(nn.Module):
         Returns:
             Logits ``(n, length + 1, num_labels + 1)`` of the step after each prefix, the empty one first, and
             the hidden states ``(n, length + 1, width)`` for :meth:`values`.
+        """
+        num_rows, length = chains.shape
+        kept = torch.ones(num_rows, length + 1, dtype=torch.bool, device=chains.device)
+        logits, hidden = self.at_steps(features, chains, kept)
+        return logits.view(*kept.shape, -1), hidden.view(*kept.shape, -1)
+
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, for some of the steps alone: padding costs nothing.
+
+        Args:
+            features: ``(n, num_features)`` float32.
+            chains: ``(n, length)`` int64 labels, padded with -1.
+            kept: ``(n, length + 1)`` bool, the steps to compute.
+
+        Returns:
+            Logits ``(num_kept, num_labels + 1)`` and hidden states ``(num_kept, width)``, row by row.
         """
         raise NotImplementedError
 
@@ -137,7 +166,8 @@ class ChainNetwork(nn.Module):
 class SumNetwork(ChainNetwork):
     """The ``sum`` cell: projected input plus scaled sum of embeddings, layer-normalised, a residual layer.
 
-    A linear skip from the input to the logits lets it be at least a linear classifier.
+    A linear skip from the input to the logits lets it be at least a linear classifier (if it has no more than
+    :data:`LARGEST_SKIP` weights).
     """
 
     state_parts = 4
@@ -154,22 +184,31 @@ class SumNetwork(ChainNetwork):
         self.norm = nn.LayerNorm(config.width)
         self.residual = nn.Linear(config.width, config.width)
         self.output = nn.Linear(config.width, num_labels + 1)
-        self.skip = nn.Linear(num_features, num_labels + 1, bias=False)
+        self.skip: nn.Linear | None = None
+        if num_features * num_labels <= LARGEST_SKIP:
+            self.skip = nn.Linear(num_features, num_labels + 1, bias=False)
 
-    def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
         labels = torch.where(chains < 0, self.num_labels, chains)
         sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))  # (n, length + 1, width)
-        steps = torch.arange(sums.shape[1], device=sums.device).clamp(min=1).sqrt()
-        hidden = self._hidden(self.project(inputs)[:, None], sums / steps[:, None])
+        rows, steps = kept.nonzero(as_tuple=True)
+        scaled = sums[kept] / steps.clamp(min=1).sqrt()[:, None]
         rate, training = self.config.dropout, self.training
-        return self.output(_chain_dropout(hidden, rate, training)) + self.skip(inputs)[:, None], hidden
+        normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
+        dropped = _chain_dropout(normed, rows, len(chains), rate, training)
+        hidden = normed + torch.relu(self.residual(dropped))
+        logits = self.output(_chain_dropout(hidden, rows, len(chains), rate, training))
+        if self.skip is not None:
+            logits = logits + self.skip(inputs).index_select(0, rows)
+        return logits, hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         inputs = self._scaled(features)
         projected = self.project(inputs)
         steps = torch.zeros(len(inputs), 1, device=inputs.device)
-        return projected, self.skip(inputs), torch.zeros_like(projected), steps
+        skip = steps if self.skip is None else self.skip(inputs)
+        return projected, skip, torch.zeros_like(projected), steps
 
     def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
         projected, skip, sums, steps = state
@@ -177,15 +216,9 @@ class SumNetwork(ChainNetwork):
 
     def logits(self, state: State) -> Tensor:  # noqa: D102
         projected, skip, sums, steps = state
-        hidden = self._hidden(projected[:, None], (sums / steps.clamp(min=1).sqrt())[:, None])[:, 0]
-        result: Tensor = self.output(hidden) + skip
+        normed = self.norm(projected + sums / steps.clamp(min=1).sqrt())
+        result: Tensor = self.output(normed + torch.relu(self.residual(normed))) + skip
         return result
-
-    def _hidden(self, projected: Tensor, sums: Tensor) -> Tensor:
-        normed = self.norm(projected + sums)
-        dropped = _chain_dropout(normed, self.config.dropout, self.training)
-        hidden: Tensor = normed + torch.relu(self.residual(dropped))
-        return hidden
 
 
 class GRUNetwork(ChainNetwork):
@@ -214,23 +247,34 @@ class GRUNetwork(ChainNetwork):
         self.mix = nn.Linear(embedding + width, config.hidden)
         self.output = nn.Linear(config.hidden, num_labels + 1)
 
-    def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
-        state = torch.relu(self.initial(inputs))
+        num_rows, num_steps = kept.shape
         previous = nn.functional.pad(
             torch.where(chains < 0, self.num_labels, chains), (1, 0), value=self.num_labels
         )
+        # Longest first, and all rows of a step together: the cell sees only the chains that still run.
+        last = (kept * torch.arange(1, num_steps + 1, device=kept.device)).amax(dim=1)
+        order = last.argsort(descending=True, stable=True)
+        running = torch.arange(num_steps, device=kept.device)[:, None] < last[order]  # (step, n)
+        steps, places = running.nonzero(as_tuple=True)
+        rows = order[places]
         rate, training = self.config.dropout, self.training
-        embedded = _chain_dropout(self.embed(previous), rate, training)  # (n, length + 1, embedding)
+        embedded = _chain_dropout(self.embed(previous[rows, steps]), rows, num_rows, rate, training)
         # All that does not wait for the state is computed for every step at once.
         context = self.from_context(torch.relu(self.context(inputs)))
-        gates = self.input_norm(self.from_label(embedded) + context[:, None])
+        gates = self.input_norm(self.from_label(embedded) + context.index_select(0, rows))
+        state = torch.relu(self.initial(inputs)).index_select(0, order)
         states = []
-        for step in range(previous.shape[1]):
-            state = self._cell(gates[:, step], state)
+        for gate in gates.split(running.sum(dim=1).tolist()):
+            state = self._cell(gate, state[: len(gate)])
             states.append(state)
-        hidden = torch.stack(states, dim=1)
-        dropped = _chain_dropout(hidden, rate, training)
+        hidden = torch.cat(states)
+        found = torch.empty(num_rows, num_steps, dtype=torch.int64, device=kept.device)
+        found[rows, steps] = torch.arange(len(rows), device=kept.device)
+        wanted = found[kept]
+        hidden, embedded, rows = (tensor.index_select(0, wanted) for tensor in (hidden, embedded, rows))
+        dropped = _chain_dropout(hidden, rows, num_rows, rate, training)
         return self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1)))), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102

@@ -30,9 +30,6 @@ class Settings(NetworkConfig):
     """Largest gradient norm."""
     warmup: float = 0.5
     """Share of the epochs in which RL learners train on true labels in random orders first."""
-    warmup_targets: Literal["likelihood", "order-free"] = "likelihood"
-    """What they train on then: the next label of the order, or any true label that is still missing. The two
-    have the same mean; on DigitScenes they validate alike, on Bibtex ``likelihood`` does better."""
     rl_learning_rate: float = 1e-3
     """As ``learning_rate``, for the RL epochs after the warm-up."""
     estimator: Literal["all-actions", "sampled"] = "all-actions"
@@ -83,10 +80,6 @@ class Settings(NetworkConfig):
             raise ValueError(f"estimator must be 'all-actions' or 'sampled', got {self.estimator!r}")
         if self.baseline not in ("value", "self-critical"):
             raise ValueError(f"baseline must be 'value' or 'self-critical', got {self.baseline!r}")
-        if self.warmup_targets not in ("likelihood", "order-free"):
-            raise ValueError(
-                f"warmup_targets must be 'likelihood' or 'order-free', got {self.warmup_targets!r}"
-            )
         if self.mixing not in ("validated", "equal"):
             raise ValueError(f"mixing must be 'validated' or 'equal', got {self.mixing!r}")
         for name in ("warmup", "discount", "alpha"):

@@ -120,7 +120,7 @@ class _TrainingState:
         self.best = {family: Selection() for family in selection}
 
     def begin(self, phase: Phase) -> None:
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.learning_rate)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.learning_rate, fused=True)
 
     def select(self, metrics: dict[str, float]) -> None:
         for family, metric in self.selection.items():

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from labelchain.agents.chain_pg import rl_objective, rl_phases
@@ -28,9 +30,10 @@ from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.training import train
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.metrics import row_scores
 
 WEIGHTS = (0.5, 0.7, 0.3, 0.9, 0.1)
-"""Weights of the second network that are tried; of equal scores the first wins."""
+"""Weights of the second network that are tried; of equal gains the first wins."""
 
 
 class WeightedObjective:
@@ -89,7 +92,10 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
 def _mixed(
     records: list[Record], run: Run, dataset: MultilabelDataset, metric: str, equal: bool
 ) -> list[Record]:
-    """The two networks with the weights that a validation metric selects, or with equal ones."""
+    """The two networks with equal weights, or others if a validation metric clearly prefers them.
+
+    Validation rows may be few: other weights are taken only for a gain of more than its standard error.
+    """
     limit = run.settings.chain_limit(dataset)
 
     def weighted(weight: float) -> list[Record]:
@@ -99,7 +105,15 @@ def _mixed(
     if equal:
         return weighted(0.5)
 
-    def score(weight: float) -> float:
-        return evaluate(chain_predictor(weighted(weight), limit), dataset, "validation").metrics[metric]
+    def scores(weight: float) -> NDArray[np.float64]:
+        answers = evaluate(chain_predictor(weighted(weight), limit), dataset, "validation")
+        of_rows = row_scores(answers.labels, answers.predictions)
+        return np.atleast_1d(of_rows.get(metric, answers.metrics[metric]))  # pooled ones have no rows
 
-    return weighted(max(WEIGHTS, key=score))
+    of_equal = scores(0.5)
+
+    def sure_gain(weight: float) -> float:
+        gains = scores(weight) - of_equal
+        return float(gains.mean() - gains.std() / len(gains) ** 0.5)
+
+    return weighted(max(WEIGHTS, key=sure_gain))

@@ -65,10 +65,11 @@ def test_dropout_draws_one_mask_per_chain_and_keeps_the_mean(cell):
 
     del cell
     torch.manual_seed(0)
-    dropped = _chain_dropout(torch.ones(2000, 3, 4), 0.3, training=True)
-    assert (dropped == dropped[:, :1]).all()
+    values, rows = torch.ones(6000, 4), torch.arange(2000).repeat_interleave(3)
+    dropped = _chain_dropout(values, rows, 2000, 0.3, training=True)
+    assert (dropped.view(2000, 3, 4) == dropped.view(2000, 3, 4)[:, :1]).all()
     assert dropped.mean() == pytest.approx(1.0, abs=0.03)
-    assert _chain_dropout(torch.ones(2, 3, 4), 0.3, training=False).eq(1).all()
+    assert _chain_dropout(values, rows, 2000, 0.3, training=False).eq(1).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -126,3 +127,30 @@ def test_scaling_of_zero_rows_and_constant_columns_is_finite():
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         NetworkConfig(**change)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@given(st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_some_steps_alone_are_those_of_whole_chains(cell, seed):
+    rng = np.random.default_rng(seed)
+    net = network(cell).eval()
+    features = torch.from_numpy(rng.normal(size=(4, NUM_FEATURES)).astype(np.float32))
+    chains = np.stack([rng.permutation(NUM_LABELS)[:3] for _ in range(4)])
+    kept = torch.from_numpy(rng.random((4, 4)) < 0.5)
+    with torch.no_grad():
+        logits, hidden = net(features, torch.from_numpy(chains))
+        some_logits, some_hidden = net.at_steps(features, torch.from_numpy(chains), kept)
+    torch.testing.assert_close(some_logits, logits[kept])
+    torch.testing.assert_close(some_hidden, hidden[kept])
+
+
+def test_the_linear_skip_is_left_out_where_it_would_be_most_of_the_network():
+    small, large = (build_network(n, 2_048, NetworkConfig(width=4), "none").eval() for n in (2_048, 2_049))
+    assert small.skip is not None
+    assert large.skip is None
+    features = torch.randn(2, 2_049)
+    with torch.no_grad():
+        logits, _ = large(features, torch.tensor([[3], [5]]))
+        state = large.advance(large.start(features), torch.tensor([3, 5]))
+        torch.testing.assert_close(large.logits(state), logits[:, 1], atol=1e-5, rtol=1e-5)

@@ -9,18 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.chain_pg import rl_objective, supervised_objective
+from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import (
     Batch,
-    LikelihoodObjective,
-    chain_cross_entropy,
+    chain_targets,
     label_lists,
     sort_by_keys,
 )
 from labelchain.agents.networks import NetworkConfig, build_network
-from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,
@@ -200,7 +198,9 @@ def test_cross_entropy_of_chains(seed):
     for row in range(3):
         for step, target in enumerate([*rows[row, : lengths[row]].tolist(), 5]):
             expected -= float(logits[row, step].log_softmax(dim=0)[target])
-    assert chain_cross_entropy(logits, torch.from_numpy(rows)).item() == pytest.approx(expected / 3)
+    targets = chain_targets(torch.from_numpy(rows), 5)
+    loss = torch.nn.functional.cross_entropy(logits[targets >= 0], targets[targets >= 0], reduction="sum")
+    assert loss.item() == pytest.approx(expected)
 
 
 def test_label_lists_and_their_order(dataset):
@@ -219,11 +219,11 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     net = build_network(3, num_labels, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
     batch = Batch(torch.randn(9, 3), torch.tensor([[0, 1, -1], [2, -1, -1], [0, 3, 5]] * 3))
     paid = make_reward(reward, num_labels)
-    objective = ExpectedRewardObjective(paid, limit, OrderFreeObjective())
+    objective = ExpectedRewardObjective(paid, limit)
     actions = sample_chains(
         net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
     )
-    expected = objective.expected_rewards(net, batch, actions)[0].detach().numpy()
+    expected = objective.along(net, batch, actions).expected.detach().numpy()
 
     true = np.zeros((9, num_labels), dtype=bool)
     for row, labels in enumerate(batch.labels.tolist()):
@@ -253,10 +253,10 @@ def test_a_power_of_the_probability_of_right_labels_takes_the_place_of_rewards_o
     labels_out = torch.zeros(9, 6, dtype=torch.bool)
 
     def first_step(reward, power):
-        objective = ExpectedRewardObjective(make_reward(reward, 6), 4, OrderFreeObjective(), power)
+        objective = ExpectedRewardObjective(make_reward(reward, 6), 4, power)
         actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
-        expected, maximised = objective.expected_rewards(net, batch, actions)
-        return expected[:, 0].detach(), maximised[:, 0].detach()
+        along = objective.along(net, batch, actions)
+        return along.expected[:, 0].detach(), along.maximised[:, 0].detach()
 
     policy = net.log_probs(net.start(batch.features), labels_out).detach()[:, :6].softmax(dim=1)
     right = (policy.gather(1, batch.labels.clamp(min=0)) * (batch.labels >= 0)).sum(dim=1)
@@ -267,11 +267,40 @@ def test_a_power_of_the_probability_of_right_labels_takes_the_place_of_rewards_o
     torch.testing.assert_close(*first_step("f1", 0.5))  # which also pays wrong labels: as it is
 
 
+@given(st.integers(0, 2**31))
+@settings(max_examples=20, deadline=None)
+def test_completion_is_the_log_probability_of_a_missing_label_or_of_a_due_stop(seed):
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed % 1000)
+    net = build_network(3, 6, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none").eval()
+    truth = rng.random((5, 6)) < 0.4
+    most = max(1, truth.sum(axis=1).max())
+    lists = [[*np.flatnonzero(row), *[-1] * (most - row.sum())] for row in truth]
+    batch = Batch(torch.randn(5, 3), torch.tensor(lists))
+    objective = ExpectedRewardObjective(make_reward("ndcg@5", 6), 4)
+    actions = objective.draw(net, batch, torch.Generator().manual_seed(seed)).actions
+    with torch.no_grad():
+        along = objective.along(net, batch, actions)
+    for row, chain in enumerate(actions.tolist()):
+        missing, was_complete = set(np.flatnonzero(truth[row])), False
+        state, emitted = net.start(batch.features[row][None]), torch.zeros(1, 6, dtype=torch.bool)
+        for step, label in enumerate(chain):
+            assert along.completing[row, step] == (not was_complete)
+            with torch.no_grad():
+                policy = net.log_probs(state, emitted)[0].softmax(dim=0)
+            right = policy[list(missing)].sum() if missing else policy[6]
+            assert along.completion[row, step].exp() == pytest.approx(float(right), abs=1e-5)
+            was_complete = was_complete or not missing
+            missing.discard(label)
+            emitted[0, label] = True
+            state = net.advance(state, torch.tensor([label]))
+
+
 def test_inputs_of_hopeless_chains_have_finite_gradients():
     torch.manual_seed(1)
     net = build_network(3, 6, NetworkConfig(width=4, dropout=0.0, input_dropout=0.0), "none")
     batch = Batch(torch.randn(3, 3), torch.tensor([[-1], [0], [1]]))  # the first has no labels
-    objective = ExpectedRewardObjective(make_reward("ndcg@5", 6), 4, OrderFreeObjective(), 0.1)
+    objective = ExpectedRewardObjective(make_reward("ndcg@5", 6), 4, 0.1)
     loss, _ = objective.loss(net, batch, torch.Generator().manual_seed(0))
     loss.backward()
     assert loss.isfinite()
@@ -287,13 +316,6 @@ def test_the_settings_name_the_estimator(dataset):
     assert chosen.baseline == "self-critical"
     with pytest.raises(ValueError, match="baseline must be 'value' or 'self-critical', got 'greedy'"):
         Settings(baseline="greedy")
-
-
-def test_the_settings_name_the_targets_of_the_warm_up():
-    assert isinstance(supervised_objective(Settings()), LikelihoodObjective)
-    assert isinstance(supervised_objective(Settings(warmup_targets="order-free")), OrderFreeObjective)
-    with pytest.raises(ValueError, match="warmup_targets must be 'likelihood' or 'order-free', got 'none'"):
-        Settings(warmup_targets="none")
 
 
 def test_the_preset_of_the_paper_holds_for_any_data(dataset):

@@ -13,7 +13,7 @@ from labelchain.agents.likelihood import (
     Batch,
     LikelihoodObjective,
     RandomOrder,
-    chain_cross_entropy,
+    chain_targets,
     label_lists,
     sort_by_keys,
 )
@@ -188,7 +188,9 @@ def test_cross_entropy_is_the_sum_over_the_chain_and_its_stop(num_rows, num_labe
     chains[np.arange(num_labels) >= lengths[:, None]] = -1
     logits = torch.from_numpy(rng.normal(size=(num_rows, num_labels + 1, num_labels + 1)))
     logits.requires_grad_()
-    loss = chain_cross_entropy(logits, torch.from_numpy(chains))
+    targets = chain_targets(torch.from_numpy(chains), num_labels)
+    kept = targets >= 0
+    loss = torch.nn.functional.cross_entropy(logits[kept], targets[kept], reduction="sum") / num_rows
     expected = torch.zeros((), dtype=torch.float64)
     for row in range(num_rows):
         log_probs = logits[row].log_softmax(dim=-1)
