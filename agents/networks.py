@@ -149,7 +149,7 @@ class ChainNetwork(nn.Module):
         Returns:
             ``(n, num_labels + 1)``; minus infinity for emitted labels.
         """
-        logits = self.logits(state)
+        logits = self.logits(state).float()
         logits[:, : self.num_labels].masked_fill_(emitted, -torch.inf)
         return logits.log_softmax(dim=-1)
 
@@ -201,7 +201,7 @@ class SumNetwork(ChainNetwork):
         logits = self.output(_chain_dropout(hidden, rows, len(chains), rate, training))
         if self.skip is not None:
             logits = logits + self.skip(inputs).index_select(0, rows)
-        return logits, hidden
+        return logits.float(), hidden  # losses are too fine for bfloat16, see Settings.precision
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         inputs = self._scaled(features)
@@ -275,7 +275,7 @@ class GRUNetwork(ChainNetwork):
         wanted = found[kept]
         hidden, embedded, rows = (tensor.index_select(0, wanted) for tensor in (hidden, embedded, rows))
         dropped = _chain_dropout(hidden, rows, num_rows, rate, training)
-        return self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1)))), hidden
+        return self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1)))).float(), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         inputs = self._scaled(features)

@@ -180,7 +180,8 @@ def _epoch(
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        loss, logs = phase.objective.loss(network, Batch.of(dataset, rows), generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=run.settings.precision == "bfloat16"):
+            loss, logs = phase.objective.loss(network, Batch.of(dataset, rows), generator)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "

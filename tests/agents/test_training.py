@@ -192,3 +192,16 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bfloat16_trains_float32_parameters_to_about_the_same_loss(make_run, dataset):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        run = make_run("always-random", epochs=2, precision=precision)
+        likelihood(run, dataset)
+        assert {tensor.dtype for tensor in tensors(run).values()} == {torch.float32}
+        events = EventAccumulator(str(run.directory))
+        events.Reload()
+        losses[precision] = events.Scalars("train/loss")[-1].value
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
