@@ -29,7 +29,7 @@ class Settings(NetworkConfig):
     clip: float = 10.0
     """Largest gradient norm."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of matrix products while training. ``bfloat16`` is up to twice as fast where the processor multiplies it
+    """Of matrix products while training. ``bfloat16`` is up to twice as fast if the processor multiplies it
     (``avx512_bf16`` or ``amx_bf16`` among its flags), and slower elsewhere."""
     warmup: float = 0.5
     """Share of the epochs in which RL learners train on true labels in random orders first."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
-from labelchain.baselines.decision_order import clear_before_blurred
-from labelchain.baselines.learners import LEARNERS, learner_named
+from labelchain.baselines.decision_order import decisions, mean_decisions
+from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.results import Results, gains, summary, write_csv
 from labelchain.baselines.workers import Cell, Job, parts_of, run_cells
@@ -26,6 +26,10 @@ UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
 """Agents that learn without masks: ``maskable-ppo`` stands for all of Stable-Baselines3's."""
 COMPARED = tuple(name for name in LEARNERS if name not in UNMASKED)
 """The learners of a comparison unless others are named."""
+
+WITHOUT_CHAINS = "binary-relevance"
+"""The learner that says how easy each true label is."""
+ROWS_AT_A_TIME = 1024
 
 DECODING: Decoding = "chain"
 """The decoding of the main results: the paper's."""
@@ -150,7 +154,8 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
     learners: dict[str, Any] = {}
     decodings: dict[str, Any] = {}
     rows: dict[str, dict[str, NDArray[np.float64]]] = {}
-    clear_first: dict[str, float] = {}
+    ordered: dict[str, Any] = {}
+    sureness = _sureness(job, seeds)
     for learner, count in seeds.items():
         runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
         by_decoding = {
@@ -160,9 +165,9 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         learners[learner] = by_decoding[DECODING]
         if len(by_decoding) > 1:
             decodings[learner] = by_decoding
-        shares = [clear_before_blurred(job.dataset, run[DECODING].chains) for run in runs]
-        if len(by_decoding) > 1 and None not in shares:
-            clear_first[learner] = float(np.mean([share for share in shares if share is not None]))
+            ordered[learner] = mean_decisions(
+                [decisions(job.dataset, run[DECODING], sureness) for run in runs]
+            )
         each = [row_scores(labels, run[DECODING]) for run in runs]
         rows[learner] = {metric: 100.0 * np.mean([run[metric] for run in each], axis=0) for metric in each[0]}
     return {
@@ -171,4 +176,18 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         "learners": learners,
         "decodings": decodings,
         "gains": gains(learners, rows),
-    } | ({"clear_before_blurred": clear_first} if clear_first else {})
+        "decisions": ordered,
+    }
+
+
+def _sureness(job: Job, seeds: Mapping[str, int]) -> NDArray[np.float32] | None:
+    """How probable a model without chains holds each true label of the test rows, if one is compared."""
+    if not seeds.get(WITHOUT_CHAINS):
+        return None
+    model = load_scores(job.run((WITHOUT_CHAINS, 0)), job.dataset)
+    test = job.dataset.rows("test")
+    found = []
+    for rows in np.array_split(test, max(1, len(test) // ROWS_AT_A_TIME)):
+        true = job.dataset.labels[rows].tocoo()
+        found.append(model.label_scores(job.dataset.dense_features(rows))[true.row, true.col])
+    return np.concatenate(found)

@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
 from labelchain.baselines.report import HEADINGS, SHOWN
@@ -25,12 +24,12 @@ FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 def write_figure(results: Results, path: Path) -> None:
     """Draw four metrics of every learner, a dot per seed, bars for mean and 95 % interval."""
     learners = [name for name in LEARNERS if name in results["learners"]]
-    figure = _figure(11, 0.34 * len(learners) + 1.3)
+    figure = new_figure(11, 0.34 * len(learners) + 1.3)
     panels = figure.subplots(1, len(FIGURE_METRICS), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, FIGURE_METRICS, strict=True):
         for height, learner in enumerate(learners):
             entry = results["learners"][learner][metric]
-            colour = _colour(learner)
+            colour = colour_of(learner)
             axes.plot(entry["values"], [height] * len(entry["values"]), "o", color=colour, alpha=0.45, ms=5)
             axes.plot(entry["mean"], height, "|", color=colour, ms=16, mew=2.5)
             if entry["interval"] is not None:
@@ -51,7 +50,7 @@ def write_figure(results: Results, path: Path) -> None:
         "dashed: best of the four orders",
         fontsize=10,
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
@@ -67,7 +66,8 @@ def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
         axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
 
 
-def _colour(learner: str) -> str:
+def colour_of(learner: str) -> str:
+    """Orders are grey, composites red, their parts blue."""
     if learner in FOUR_ORDERS:
         return "#757575"
     if learner.startswith(COMPOSITE):
@@ -77,7 +77,7 @@ def _colour(learner: str) -> str:
 
 def write_gains(results: Results, path: Path) -> None:
     """Draw what the RL learners gain over the best of the four orders, with 95 % intervals over test rows."""
-    figure = _figure(9, 3.2)
+    figure = new_figure(9, 3.2)
     axes = figure.subplots()
     challengers = [name for name, opponents in results["gains"].items() if BEST_ORDER in opponents]
     for number, learner in enumerate(challengers):
@@ -92,18 +92,18 @@ def write_gains(results: Results, path: Path) -> None:
     axes.set_ylabel("points over the best order")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def write_times(results: Results, seconds: Mapping[str, Sequence[float]], path: Path) -> None:
     """Draw nDCG@5 and example F1 against the time that training took, without popularity, far below."""
     learners = [name for name in results["learners"] if name != "popularity"] or list(results["learners"])
-    figure = _figure(11, 3.6)
+    figure = new_figure(11, 3.6)
     panels = figure.subplots(1, 2, squeeze=False)[0]
     for axes, metric in zip(panels, ("nDCG@5", "f1_example"), strict=True):
         for learner, marker in zip(learners, itertools.cycle(MARKERS)):
             place = statistics.fmean(seconds[learner]), results["learners"][learner][metric]["mean"]
-            axes.plot(*place, marker, color=_colour(learner), ms=7, alpha=0.8, label=learner)
+            axes.plot(*place, marker, color=colour_of(learner), ms=7, alpha=0.8, label=learner)
         axes.set_xscale("log")
         axes.set_xlabel("seconds, parts included")
         axes.set_ylabel(HEADINGS.get(metric, metric))
@@ -112,45 +112,17 @@ def write_times(results: Results, seconds: Mapping[str, Sequence[float]], path: 
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8
     )
-    _save(figure, path)
+    save(figure, path)
 
 
-Positions = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""By learner mean position and error rate of each label, ``(num_labels,)`` each, NaN where unknown."""
-
-
-def write_positions(positions: Positions, frequencies: NDArray[np.float64], path: Path) -> None:
-    """Draw which labels go first: the mean position of each label against its frequency and its error rate.
-
-    Args:
-        positions: See :data:`Positions`.
-        frequencies: ``(num_labels,)`` how many training rows have each label.
-        path: The file.
-    """
-    figure = _figure(2.6 * len(positions) + 1, 5.2)
-    grid = figure.subplots(2, len(positions), sharey="col", squeeze=False)
-    for column, (learner, (position, error)) in enumerate(positions.items()):
-        for row, (values, name) in enumerate(((frequencies, "training rows"), (error, "error rate"))):
-            axes = grid[row, column]
-            known = np.isfinite(position) & np.isfinite(values) & ((values > 0) | (row == 1))
-            axes.plot(values[known], position[known], "o", ms=3, alpha=0.5, color=_colour(learner))
-            axes.set_xlabel(name)
-            if row == 0:
-                axes.set_title(learner, fontsize=10)
-                if known.any() and values[known].max() > 10 * values[known].min():
-                    axes.set_xscale("log")
-        grid[0, column].invert_yaxis()
-    for row in range(2):
-        grid[row, 0].set_ylabel("mean position in the chain")
-    _save(figure, path)
-
-
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of that size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, beside and renamed."""
     with written_beside(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -74,7 +74,12 @@ def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
     return load_chain_model(run.directory / "model.pt", dataset)
 
 
-def _load_scores(run: Run, dataset: MultilabelDataset) -> Predictor:
+def load_scores(run: Run, dataset: MultilabelDataset) -> LinearScores:
+    """The model of a finished run of a learner without chains.
+
+    Raises:
+        RunError: If it is missing, damaged, or does not fit the data.
+    """
     path = run.directory / "scores.npz"
     model = LinearScores.load(path)
     num_features, num_labels = model.weights.shape
@@ -124,9 +129,9 @@ def _ordered(name: str, summary: str) -> Learner:
 
 
 LEARNERS: dict[str, Learner] = {
-    "popularity": Learner("the most frequent labels, whatever the input", train_popularity, _load_scores),
+    "popularity": Learner("the most frequent labels, whatever the input", train_popularity, load_scores),
     "binary-relevance": Learner(
-        "one logistic regression per label (scikit-learn)", train_binary_relevance, _load_scores
+        "one logistic regression per label (scikit-learn)", train_binary_relevance, load_scores
     ),
     "classifier-chain": Learner(
         "logistic regressions that see the labels before their own, in one random order (scikit-learn)",

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from labelchain.baselines.figures import write_figure, write_gains, write_positions, write_times
+from labelchain.baselines.decision_figures import write_orders, write_positions
+from labelchain.baselines.decision_order import pair_orders
+from labelchain.baselines.figures import write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
 from labelchain.baselines.results import METRICS, Results
@@ -18,6 +20,24 @@ from labelchain.envs.positions import error_rates, mean_positions
 
 ORDERED = ("freq2rare", "always-random", "target-reordering", "chain-pg", "composite")
 """Learners whose order of decisions is drawn."""
+ORDERS_CAPTION = (
+    "Left: how often the label at each rank is wrong. Right: in how many inputs two labels of a ranking "
+    "stand in their more common order, over pairs of labels; 100 % if the order never depends on the input."
+)
+ORDER_NOTES = """In per cent, of the greedy chains; mean over seeds.
+*Wrong at k*: the k-th label of the ranking is wrong.
+*Right first*: of a right and a wrong label of one ranking, the right one has the better rank.
+*One order*: two labels of a ranking stand in the order that most inputs have them in; 100 if the order never
+depends on the input, 50 if it is any."""
+EASY_NOTE = """*Easy first*: of two true labels of an input, the one that binary relevance holds more probable
+comes first; labels never emitted count as last."""
+DECIDED = {
+    "right_before_wrong": "right first",
+    "easy_first": "easy first",
+    "clear_first": "clear first",
+    "one_order": "one order",
+}
+"""Headings of what :func:`labelchain.baselines.decision_order.decisions` finds."""
 
 
 def write_report(
@@ -40,13 +60,14 @@ def write_report(
         )
     write_times(results, seconds, job.out / "time.png")
     figures.append(("time.png", "Scores against the seconds that training took, those of parts included."))
-    if _draw_positions(job, results):
-        figures.append(
+    if _draw_orders(job, results):
+        figures += [
             (
                 "positions.png",
                 "Which labels go first: mean position in the greedy chain (seed 0), top is first.",
-            )
-        )
+            ),
+            ("orders.png", ORDERS_CAPTION),
+        ]
     parts = [
         f"# Comparison on {results['dataset']}",
         _preamble(job, results, command),
@@ -56,22 +77,25 @@ def write_report(
     parts += _gains(results)
     if results["decodings"]:
         parts.append(_decodings(results))
-    if "clear_before_blurred" in results:
-        parts.append(_clear_first(results))
+    if results["decisions"]:
+        parts.append(_decisions(results))
     with written_beside(job.out / "report.md") as temporary:
         temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _draw_positions(job: Job, results: Results) -> bool:
+def _draw_orders(job: Job, results: Results) -> bool:
     labels = job.dataset.labels[job.dataset.rows("test")]
-    positions = {}
+    positions, pairs = {}, {}
     for learner in ORDERED:
         if learner in results["learners"]:
-            chains = load_predictions(job.run((learner, 0)), labels.shape[0])["chain"].chains
+            answers = load_predictions(job.run((learner, 0)), labels.shape[0])["chain"]
+            chains = answers.chains
             positions[learner] = mean_positions(chains, labels.shape[1]), error_rates(labels, chains)
+            pairs[learner] = pair_orders(answers.ranking, labels.shape[1])
     if positions:
         frequencies = job.dataset.label_frequencies("train").astype(np.float64)
         write_positions(positions, frequencies, job.out / "positions.png")
+        write_orders(results, pairs, job.out / "orders.png")
     return bool(positions)
 
 
@@ -144,7 +168,25 @@ def _decodings(results: Results) -> str:
     return "## Decodings of the same networks\n\n" + _table(heads, rows)
 
 
-def _clear_first(results: Results) -> str:
-    rows = [[f"`{name}`", f"{share:.1f}"] for name, share in results["clear_before_blurred"].items()]
-    note = "How often a clear digit precedes a blurred one of the same scene in the greedy chain, per cent."
-    return f"## Clear before blurred\n\n{note}\n\n" + _table(("learner", "share"), rows)
+def _decisions(results: Results) -> str:
+    shown = [name for name in DECIDED if any(name in each for each in results["decisions"].values())]
+    ranks = len(next(iter(results["decisions"].values()))["error_at_rank"])
+    heads = [
+        "learner",
+        *(f"wrong at {rank}" for rank in range(1, ranks + 1)),
+        *(DECIDED[name] for name in shown),
+    ]
+    rows = [
+        [
+            f"`{learner}`",
+            *(f"{value:.1f}" for value in each["error_at_rank"]),
+            *(f"{each[name]:.1f}" if name in each else "" for name in shown),
+        ]
+        for learner, each in results["decisions"].items()
+    ]
+    notes = [ORDER_NOTES]
+    if "easy_first" in shown:
+        notes.append(EASY_NOTE)
+    if "clear_first" in shown:
+        notes.append("*Clear first*: the same of a clear and a blurred digit of one scene.")
+    return "## Order of decisions\n\n" + "\n".join(notes) + "\n\n" + _table(heads, rows)
