@@ -1,0 +1,75 @@
+"""Print the tables of docs/results/README.md from the results.json beside it: ``python docs/make_results.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+RANKING = ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5")
+LABEL_SET = ("f1_example", "subset_accuracy")
+HEADINGS = {"f1_example": "F1", "subset_accuracy": "subset"}
+SURE = 0.05
+"""Gains of a p-value below are marked."""
+
+
+def comparisons() -> dict[str, dict[str, Any]]:
+    """Every comparison here, by the name of its folder."""
+    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/results.json"))}
+    return {name: results for name, results in found.items() if "composite" in results["gains"]}
+
+
+def gains(learner: str, opponent: str, results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
+    """Cells of one data set: each value, and how far it is above the opponent's, in per cent of it."""
+    cells = []
+    for metric in metrics:
+        gain = results["gains"][learner][opponent][metric]
+        sure = "\\*" if gain["p_value"] is not None and gain["p_value"] < SURE else ""
+        cells.append(f"{gain['value']:.1f} ({gain['relative']:+.1f} %{sure})")
+    return cells
+
+
+def best_decodings(results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
+    """Cells of one data set: the best mean of any chain network under any decoding, and whose it is."""
+    cells = []
+    for metric in metrics:
+        scores = [
+            (entry[metric]["mean"], learner, decoding)
+            for learner, decodings in results["decodings"].items()
+            for decoding, entry in decodings.items()
+            if metric in entry
+        ]
+        value, learner, decoding = max(scores)
+        cells.append(f"{value:.1f} {learner}, {decoding}")
+    return cells
+
+
+def tables() -> Iterator[str]:
+    """The lines of all tables."""
+    metrics = RANKING + LABEL_SET
+    heads = ["data", "seeds", *(HEADINGS.get(metric, metric) for metric in metrics)]
+    for learner, opponent, title in (
+        ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
+        ("composite", "two-always-random", "`composite`, and its gain over two networks of the best order"),
+        ("chain-pg", "best order", "`chain-pg` alone, and its gain over the best of the four orders"),
+    ):
+        yield from ("", f"## {title}", "", row(heads), row(["---"] * len(heads)))
+        for name, results in comparisons().items():
+            if opponent in results["gains"].get(learner, {}):
+                count = len(results["learners"][learner]["P@1"]["values"])
+                yield row([f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)])
+    yield from ("", "## The best decoding of each metric", "", row(heads[:1] + heads[2:]))
+    yield row(["---"] * (len(heads) - 1))
+    for name, results in comparisons().items():
+        yield row([name, *best_decodings(results, metrics)])
+
+
+def row(cells: list[str]) -> str:
+    """One line of a table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    print("\n".join(tables()).strip())
