@@ -22,14 +22,12 @@ class ScoresLabels(Protocol):
         """Scores in [0, 1], ``(n, num_labels)``, of ``(n, num_features)``; above 1/2 a label is predicted."""
 
 
-def label_scores(
-    predictor: Predictor, features: NDArray[np.float32], num_labels: int
-) -> NDArray[np.float32]:
+def label_scores(predictor: Predictor, features: NDArray[np.float32], num_labels: int) -> NDArray[np.float32]:
     """How sure a predictor is that each label belongs to each input.
 
     Independent classifiers have scores of their own. A chain's is the probability that its label set holds
-    the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`. Of anything else it is 1 for the
-    labels it predicts. A row's scores do not depend on the rows beside it.
+    the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`. Of anything else it is 1 for
+    the labels it predicts. A row's scores do not depend on the rows beside it.
 
     Args:
         predictor: What is asked.
