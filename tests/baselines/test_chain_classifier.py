@@ -14,9 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from labelchain.agents.runs import Run, RunError
-from labelchain.agents.settings import settings_for
 from labelchain.baselines import ChainClassifier
-from labelchain.baselines.chain_classifier import in_memory
+from labelchain.baselines.chain_classifier import in_memory, suited
 from labelchain.baselines.learners import fit, learner_named
 from labelchain.envs.evaluation import evaluate
 
@@ -62,7 +61,7 @@ def test_it_is_the_training_of_the_command(learner, tmp_path):
     X, Y = data()
     ours = classifier(learner).fit(X, Y)
     dataset = in_memory(X, sparse.csr_array(Y.astype(np.int8)), [str(i) for i in range(5)])
-    run = Run(tmp_path, learner, "elsewhere", 0, settings_for(dataset).with_changes(TINY))
+    run = Run(tmp_path, learner, "elsewhere", 0, suited(dataset).with_changes(TINY))
     metrics = fit(run, dataset, lambda *_: None)
     predictions = evaluate(learner_named(learner).load(run, dataset), dataset, "validation").predictions
     rows = dataset.rows("validation")
@@ -94,13 +93,18 @@ def test_it_learns():
     X, Y = data(400)
     found = {}
     for learner in ("popularity", "binary-relevance", "always-random"):
-        model = ChainClassifier(
-            learner, settings={"epochs": 20, "width": 32, "batch_size": 16}, random_state=0
-        )
+        model = ChainClassifier(learner, settings={"epochs": 20, "width": 32}, random_state=0)
         scores = model.fit(X[:300], Y[:300]).predict_proba(X[300:])
         found[learner] = average_precision_score(Y[300:], scores, average="micro")
     assert found["always-random"] > found["popularity"] + 0.1
     assert found["always-random"] > found["binary-relevance"] - 0.05
+
+
+def test_batches_of_few_rows_are_small():
+    sizes = {rows: classifier().fit(*data(rows)).settings_.batch_size for rows in (50, 1000)}
+    assert sizes == {50: 8, 1000: 28}
+    X, Y = np.zeros((9000, 2), dtype=np.float32), sparse.csr_array(np.ones((9000, 1), dtype=np.int8))
+    assert suited(in_memory(X, Y, ["a"])).batch_size == 128
 
 
 def test_lists_of_labels_give_columns_by_label():
@@ -200,7 +204,7 @@ def test_a_pickle_predicts_the_same_and_a_clone_is_not_fitted():
 def test_pipelines_and_grid_search():
     texts = ["red wine", "white wine", "red car", "white car", "blue car", "blue sea"] * 10
     tags = [text.split() for text in texts]
-    model = make_pipeline(TfidfVectorizer(), classifier(epochs=40, width=256, batch_size=8))
+    model = make_pipeline(TfidfVectorizer(), classifier(epochs=40, width=256))
     model.fit(texts, tags)
     chains = model[-1].predict_chain(model[:-1].transform(["red car", "white car"]))
     assert {label for label, _ in chains[0]} == {"red", "car"}
