@@ -117,6 +117,48 @@ def evaluate(
 
 
 @app.command()
+def predict(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The rows: .npz, ARFF, text of the Extreme Classification Repository or of LIBSVM, with "
+            "labels or without.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", show_default="the terminal", help="Where to.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="csv|jsonl", show_default="as --out ends, else csv", help="CSV or JSON lines."
+        ),
+    ] = None,
+    decoding: Annotated[
+        str,
+        typer.Option(metavar="chain|first-step|sampled-chains", help="How to read rankings from a network."),
+    ] = "chain",
+    features_from: Annotated[
+        int | None,
+        typer.Option(min=0, max=1, help="Number of the first feature, where LIBSVM's text does not show it."),
+    ] = None,
+) -> None:
+    """Predict label sets, in the order decided, and rankings for the rows of a file of any size.
+
+    A line holds the number of the row (from 0), the labels, the probability of each given those before it,
+    and the best five labels.
+    """
+    with reported_errors():
+        from labelchain.agents.decoders import decoding_named
+        from labelchain.cli.predict import format_named, predict_file
+
+        zero_based = None if features_from is None else features_from == 0
+        predict_file(run_dir, file, decoding_named(decoding), format_named(form, out), out, zero_based)
+
+
+@app.command()
 def compare(
     dataset: DatasetArgument,
     test: TestOption = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -106,33 +107,57 @@ def _read_header(path: Path, line: str) -> tuple[int, int, int]:
     return num_rows, num_features, num_labels
 
 
+def xc_feature_parts(path: Path, size: int) -> Iterator[sparse.csr_array]:
+    """The features of a file, ``size`` rows at a time; labels are read over.
+
+    Raises:
+        DatasetError: As :func:`read_xc`; rows before the fault have been given by then.
+    """
+    _, num_features, num_labels = xc_sizes(path)
+    done = 0
+    for lines in _row_lines(path, size):
+        rows = _Rows(path, num_features, num_labels, done)
+        rows.add(lines)
+        done += len(lines)
+        yield rows.features()
+
+
 def _read_part(path: Path) -> Part:
     """The rows of one file. Memory grows with what is read, not with what the header declares."""
+    _, num_features, num_labels = xc_sizes(path)
+    rows = _Rows(path, num_features, num_labels)
+    for lines in _row_lines(path, _CHUNK):
+        rows.add(lines)
+    return rows.features(), rows.labels()
+
+
+def _row_lines(path: Path, size: int) -> Iterator[list[str]]:
+    """The lines after the header, some at a time; in the end, an error if their number is not as declared."""
+    count = 0
     try:
         with open_text(path) as file:
-            num_rows, num_features, num_labels = _read_header(path, file.readline())
-            rows = _Rows(path, num_features, num_labels)
-            while lines := list(islice(file, _CHUNK)):
-                surplus = rows.count + len(lines) - num_rows
+            num_rows, _, _ = _read_header(path, file.readline())
+            while count <= num_rows and (lines := list(islice(file, size))):
+                surplus = count + len(lines) - num_rows
                 if surplus > 0 and not any(line.strip() for line in lines[-surplus:]):
                     lines = lines[:-surplus]  # blank lines at the end of the file
-                rows.add(lines)
-                if rows.count > num_rows:
-                    break
+                count += len(lines)
+                if lines:
+                    yield lines
     except OSError as error:
         raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
-    if rows.count != num_rows:
-        found = f"{rows.count:,}" if rows.count < num_rows else "more"
-        hint = "; is the file cut short?" if rows.count < num_rows else ""
+    if count != num_rows:
+        found = f"{count:,}" if count < num_rows else "more"
+        hint = "; is the file cut short?" if count < num_rows else ""
         raise DatasetError(f"{path}, line 1: declares {num_rows:,} rows, but the file has {found}{hint}")
-    return rows.features(), rows.labels()
 
 
 class _Rows:
     """The rows read so far, as flat arrays."""
 
-    def __init__(self, path: Path, num_features: int, num_labels: int) -> None:
-        self.count = 0
+    def __init__(self, path: Path, num_features: int, num_labels: int, before: int = 0) -> None:
+        self._before = before  # rows of the file that are not kept here
+        self.count = before
         self._path = path
         self._num_features, self._num_labels = num_features, num_labels
         self._feature_counts, self._label_counts = array("q"), array("q")
@@ -171,7 +196,9 @@ class _Rows:
         matrix.sum_duplicates()
         if matrix.nnz != columns.size:
             row = int(np.flatnonzero(np.diff(matrix.indptr) != np.array(self._feature_counts))[0])
-            raise DatasetError(f"{self._path}, line {row + 2}: a feature is named twice; expected each once")
+            raise DatasetError(
+                f"{self._path}, line {self._before + row + 2}: a feature is named twice; expected each once"
+            )
         matrix.eliminate_zeros()
         return matrix
 
