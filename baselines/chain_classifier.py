@@ -27,6 +27,8 @@ from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.datasets.checks import as_features, hold_out
 
 FEWEST_STEPS, SMALLEST_BATCH = 32, 8
+IN_MEMORY = "memory-"
+"""What the names of data sets from memory begin with; what follows tells their contents apart."""
 
 
 class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -223,7 +225,7 @@ def in_memory(X: Any, labels: sparse.csr_array, label_names: list[str]) -> Multi
             digest.update(array.tobytes())
     splits = {"train": train, "validation": validation, "test": validation}
     return MultilabelDataset(
-        f"memory-{digest.hexdigest()[:16]}", features, labels, splits, tuple(label_names)
+        f"{IN_MEMORY}{digest.hexdigest()[:16]}", features, labels, splits, tuple(label_names)
     )
 
 

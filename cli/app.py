@@ -159,6 +159,39 @@ def predict(
 
 
 @app.command()
+def explain(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
+    index: Annotated[int, typer.Option(min=0, help="Row of the split, from 0.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    top: Annotated[int, typer.Option(min=1, help="How many actions of each step are shown.")] = 5,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file, too.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
+    ] = None,
+) -> None:
+    """Show how one input was decided: at each step the most probable labels, and STOP."""
+    with reported_errors():
+        from labelchain.cli.explain import explanation_of, print_explanation
+
+        if test is not None and dataset is None:
+            raise UsageError("--test goes with --dataset, the training file")
+        explanation = explanation_of(run_dir, dataset, test, split, index, top)
+        print_explanation(console, explanation)
+        if png is not None:
+            from labelchain.baselines.explanation_figure import save_figure
+
+            save_figure(explanation, png)
+            console.print(f"written: {png}", highlight=False, soft_wrap=True)
+        if html is not None:
+            from labelchain.baselines.explanation_page import save_page
+
+            save_page(explanation, html)
+            console.print(f"written: {html}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def compare(
     dataset: DatasetArgument,
     test: TestOption = None,

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding, under_decoding
 from labelchain.agents.runs import Run
-from labelchain.baselines.prediction import BATCH, decided, dense_batches
+from labelchain.baselines.prediction import BATCH, decided, dense_batches, ranking_part
 from labelchain.baselines.prediction_models import TrainedModel, open_model
 from labelchain.cli.data import load
 from labelchain.cli.errors import UsageError, errors
@@ -57,6 +58,7 @@ def predict_file(
     """
     if DECIDES[decoding][0] not in RANKING_METRICS:
         raise UsageError(f"decoding {decoding!r} does not rank: take chain, first-step or sampled-chains")
+    torch.set_num_threads(1)  # the same sums whatever the number of cores, as in training
     run = Run.open(run_directory)
     model = open_model(run, load)
     if form == "csv" and (odd := [name for name in model.columns.label_names if BETWEEN in name]):
@@ -103,7 +105,7 @@ def _lines(
 ) -> Iterator[str]:
     """The text of the output, a batch at a time."""
     names, num_features = model.columns.label_names, model.columns.num_features
-    ranker = model.predictor
+    ranker = ranking_part(model.predictor)
     if decoding != "chain":
         other = under_decoding(ranker, decoding, run.settings.beam_width)
         if other is None:
@@ -127,16 +129,17 @@ def _lines(
 def _rows(
     first: int,
     chains: NDArray[np.int64],
-    shares: NDArray[np.float32],
+    shares: NDArray[np.floating],
     ranking: NDArray[np.int64],
     names: Sequence[str],
 ) -> list[dict[str, Any]]:
     held = chains >= 0
+    shares = shares.astype(np.float64).round(4)
     return [
         {
             "row": first + number,
             "labels": [names[label] for label in chains[number][held[number]]],
-            "probabilities": [round(float(share), 4) for share in shares[number][held[number]]],
+            "probabilities": shares[number][held[number]].tolist(),
             "ranking": [names[label] for label in ranking[number] if label >= 0],
         }
         for number in range(len(chains))
