@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,8 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             those that suit the data, see :class:`labelchain.agents.settings.Settings`.
         random_state: Seeds everything random. A number gives the same model again, ``None`` another one each
             time.
+        image_shape: ``(height, width)`` if each row of ``X`` is a picture: its pixels stay as they are, where
+            other dense columns are standardised.
         run_dir: A folder that keeps the run: its model, for ``labelchain predict`` and ``explain``, and its
             curves, for ``labelchain board``. A run that was stopped goes on from there, and a finished one is
             not trained again, so it needs a number as ``random_state``, and a folder of its own. There are no
@@ -74,12 +77,14 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         settings: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
+        image_shape: tuple[int, int] | None = None,
         run_dir: str | Path | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.learner = learner
         self.settings = settings
         self.random_state = random_state
+        self.image_shape = image_shape
         self.run_dir = run_dir
         self.progress = progress
 
@@ -106,7 +111,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
         self._encoding, labels = LabelEncoding.fit(y)
         self.classes_ = self._encoding.classes
-        dataset = in_memory(X, labels, [str(label) for label in self.classes_])
+        dataset = in_memory(X, labels, [str(label) for label in self.classes_], self.image_shape)
         self.settings_ = suited(dataset).with_changes(dict(self.settings or {}))
         state = self.random_state
         seed = int(state if isinstance(state, int | np.integer) else check_random_state(state).randint(2**31))
@@ -199,7 +204,9 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def in_memory(X: Any, labels: sparse.csr_array, label_names: list[str]) -> MultilabelDataset:
+def in_memory(
+    X: Any, labels: sparse.csr_array, label_names: list[str], image_shape: tuple[int, int] | None = None
+) -> MultilabelDataset:
     """A data set all of whose rows are for training, a tenth of them to choose models.
 
     Its test rows are those again: they give no result, but learners take them to report on.
@@ -208,6 +215,7 @@ def in_memory(X: Any, labels: sparse.csr_array, label_names: list[str]) -> Multi
         X: ``(n, num_features)`` finite float32, an array or CSR.
         labels: ``(n, L)`` int8 CSR of ones.
         label_names: L names.
+        image_shape: ``(height, width)`` if each row is a picture.
 
     Raises:
         ValueError: If there are too few rows, or features and labels do not go together.
@@ -217,6 +225,8 @@ def in_memory(X: Any, labels: sparse.csr_array, label_names: list[str]) -> Multi
         raise ValueError(f"X has {X.shape[0]} rows, but y has {num_rows}; give the labels of each row")
     if num_rows < 2:
         raise ValueError(f"n_samples={num_rows}: a tenth is held out to choose models, so two are needed")
+    if image_shape is not None and math.prod(image_shape) != X.shape[1]:
+        raise ValueError(f"image_shape {image_shape} does not hold {X.shape[1]} features")
     features = as_features(X, "X")
     train, validation = hold_out(np.arange(num_rows), "X")
     digest = hashlib.sha256()
@@ -224,9 +234,8 @@ def in_memory(X: Any, labels: sparse.csr_array, label_names: list[str]) -> Multi
         for array in (part.data, part.indices, part.indptr):
             digest.update(array.tobytes())
     splits = {"train": train, "validation": validation, "test": validation}
-    return MultilabelDataset(
-        f"{IN_MEMORY}{digest.hexdigest()[:16]}", features, labels, splits, tuple(label_names)
-    )
+    name = f"{IN_MEMORY}{digest.hexdigest()[:16]}"
+    return MultilabelDataset(name, features, labels, splits, tuple(label_names), image_shape=image_shape)
 
 
 def suited(dataset: MultilabelDataset) -> Settings:

@@ -232,6 +232,13 @@ def test_a_run_directory_keeps_the_run(tmp_path):
         model.set_params(random_state=1).fit(X, Y)
 
 
+def test_pixels_of_pictures_stay_as_they_are():
+    X, Y = data()
+    models = [classifier().set_params(image_shape=shape).fit(X, Y) for shape in (None, (2, 4))]
+    scalings = [model.predictor_.ranking.model.scaler.scaling for model in models]
+    assert scalings == ["standard", "none"]
+
+
 def test_wrong_use_is_one_clear_error():
     X, Y = data()
     cases = [
@@ -244,6 +251,7 @@ def test_wrong_use_is_one_clear_error():
         (classifier(), X, [["a"], "b"] * 60, "row 1 is 'b': wrap a single label in a list"),
         (classifier(), X, [[]] * 120, "no row has a label"),
         (classifier(), X[:1], Y[:1], "n_samples=1"),
+        (classifier().set_params(image_shape=(3, 3)), X, Y, r"image_shape \(3, 3\) does not hold 8 features"),
         (classifier(), X * np.nan, Y, "NaN"),
     ]
     for model, inputs, labels, message in cases:
