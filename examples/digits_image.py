@@ -31,9 +31,8 @@ classifier = ChainClassifier(
 X_test, Y_test = scenes.dense_features(test), scenes.dense_labels(test)
 first = classifier.rank(X_test, k=1)[:, 0]
 right = Y_test[np.arange(len(first)), first].mean()
-print(
-    f"{len(X)} pictures: best digit right {right:.3f}, all digits right {classifier.score(X_test, Y_test):.3f}"
-)
+whole = classifier.score(X_test, Y_test)
+print(f"{len(X)} pictures: best digit right {right:.3f}, all digits right {whole:.3f}")
 
 shades = np.array(list(" .:-=+*#%@"))
 for picture, chain, truth in zip(X_test[:2], classifier.predict_chain(X_test[:2]), Y_test, strict=False):

@@ -1,9 +1,9 @@
 """Tag texts: docstrings in, tags out, through TfidfVectorizer and a chain of labels.
 
-The texts are the docstrings of NumPy, SciPy and scikit-learn that are installed here, without their examples. The
-tags of each are where it is from (package and parts of the module's name), its kind (class or function) and, of an
-estimator, what it does. They depend on each other: what is in ``signal`` is in ``scipy``. It is a small, clean
-corpus in one style, so the scores say little about other texts.
+The texts are the docstrings of NumPy, SciPy and scikit-learn that are installed here, without their examples.
+The tags of each are where it is from (package and parts of the module's name), its kind (class or function)
+and, of an estimator, what it does. They depend on each other: what is in ``signal`` is in ``scipy``. It is a
+small, clean corpus in one style, so the scores say little about other texts.
 """
 
 import argparse
@@ -22,41 +22,14 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from labelchain.baselines import ChainClassifier
 
-MODULES = [
-    "numpy",
-    "numpy.fft",
-    "numpy.linalg",
-    "numpy.ma",
-    "numpy.polynomial",
-    "numpy.random",
-    "scipy.cluster.hierarchy",
-    "scipy.fft",
-    "scipy.integrate",
-    "scipy.interpolate",
-    "scipy.linalg",
-    "scipy.ndimage",
-    "scipy.optimize",
-    "scipy.signal",
-    "scipy.sparse",
-    "scipy.sparse.linalg",
-    "scipy.spatial",
-    "scipy.spatial.distance",
-    "scipy.special",
-    "scipy.stats",
-    "sklearn.cluster",
-    "sklearn.covariance",
-    "sklearn.datasets",
-    "sklearn.decomposition",
-    "sklearn.ensemble",
-    "sklearn.feature_selection",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.model_selection",
-    "sklearn.neighbors",
-    "sklearn.preprocessing",
-    "sklearn.svm",
-    "sklearn.tree",
-]
+MODULES = """
+numpy numpy.fft numpy.linalg numpy.ma numpy.polynomial numpy.random
+scipy.cluster.hierarchy scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize
+scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial scipy.spatial.distance scipy.special scipy.stats
+sklearn.cluster sklearn.covariance sklearn.datasets sklearn.decomposition sklearn.ensemble
+sklearn.feature_selection sklearn.linear_model sklearn.metrics sklearn.model_selection sklearn.neighbors
+sklearn.preprocessing sklearn.svm sklearn.tree
+"""
 ROLES = {
     ClassifierMixin: "classifier",
     ClusterMixin: "clusterer",
@@ -68,7 +41,7 @@ ROLES = {
 def corpus() -> tuple[list[str], list[list[str]]]:
     """The texts, and a list of tags for each."""
     found: dict[str, set[str]] = {}
-    for name in MODULES:
+    for name in MODULES.split():
         module = importlib.import_module(name)
         for member in (vars(module).get(public) for public in module.__all__):
             if not callable(member) or not member.__doc__:
