@@ -22,6 +22,7 @@ SAYS = {
     "maskable_ppo_fast": r"\d+ steps: test P@1 \d+\.\d, F1 \d+\.\d",
     "ppo_from_gym_make": r"F1 of 200 test episodes after 512 steps: 0\.\d+",
     "ppo_one_file": r"masked actions taken: 0; test F1 of \d+ episodes: 0\.\d+",
+    "rllib_ppo": r"masked actions taken: 0; test F1 of 200 episodes: 0\.\d+",
     "tag_text": r"\d{4} docstrings, \d\d tags.*F1 0\.\d+, whole set right 0.*Solve a sparse.*decided: ",
     "torchrl_ppo": r"masked actions taken: 0; test F1 of 100 episodes: 0\.\d+",
 }
@@ -33,7 +34,7 @@ FEW = {
 }
 """Budgets, where 2,000 steps are not what is meant."""
 
-NEEDS = {"torchrl_ppo": "torchrl"}
+NEEDS = {"rllib_ppo": ("ray", "ray[rllib]"), "torchrl_ppo": ("torchrl", "labelchain[torchrl]")}
 """Other libraries, which warn of themselves: these examples run in a process of their own."""
 
 
@@ -45,7 +46,8 @@ def test_every_example_is_tested():
 def test_example(path, monkeypatch, capsys):
     few = FEW.get(path.stem, ["--steps", "2000"])
     if path.stem in NEEDS:
-        pytest.importorskip(NEEDS[path.stem], reason=f"pip install 'labelchain[{NEEDS[path.stem]}]'")
+        module, wanted = NEEDS[path.stem]
+        pytest.importorskip(module, reason=f"needs pip install '{wanted}'")
         done = subprocess.run([sys.executable, path, *few], capture_output=True, text=True, check=False)
         assert re.search(SAYS[path.stem], done.stdout), done.stderr
         return
