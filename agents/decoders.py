@@ -46,15 +46,10 @@ def rank_by_first_step(model: StepModel, features: Tensor) -> Tensor:
     return _best_ranks(model.log_probs(model.start(features), emitted)[:, : model.num_labels])
 
 
-@torch.no_grad()
 def rank_by_sampled_chains(
     model: StepModel, features: Tensor, max_labels: int, num_chains: int = SAMPLED_CHAINS
 ) -> Tensor:
     """Rank labels by the probability that a sampled chain has them.
-
-    A label's score is the sum of its probabilities over the steps of a chain, mean over chains: an estimate
-    of that probability with less noise than counting. The chains are drawn by inverting the cumulative
-    distribution at fixed numbers, stratified over the chains at each step and the same for every row.
 
     Args:
         model: Gives the step distributions.
@@ -64,6 +59,29 @@ def rank_by_sampled_chains(
 
     Returns:
         ``(n, min(5, L))`` int64, best first.
+    """
+    return _best_ranks(inclusion_probabilities(model, features, max_labels, num_chains))
+
+
+@torch.no_grad()
+def inclusion_probabilities(
+    model: StepModel, features: Tensor, max_labels: int, num_chains: int = SAMPLED_CHAINS
+) -> Tensor:
+    """Estimate the probability that a sampled chain holds each label.
+
+    A label is emitted at most once, so that probability is the expected sum of its probabilities over the
+    steps of a chain. The mean of that sum over a few chains has less noise than counting, and tells rare
+    labels from impossible ones. The chains are drawn by inverting the cumulative distribution at fixed
+    numbers, stratified over the chains at each step and the same for every row.
+
+    Args:
+        model: Gives the step distributions; put networks in eval mode.
+        features: ``(n, num_features)`` float32.
+        max_labels: Chain limit.
+        num_chains: How many chains are drawn for each row.
+
+    Returns:
+        ``(n, num_labels)`` float32; an estimate may lie a little above 1.
     """
     num_labels, length = model.num_labels, min(max_labels, model.num_labels)
     draws = _stratified(num_chains, length).to(features.device)
@@ -84,7 +102,7 @@ def rank_by_sampled_chains(
             rows, action, emitted = rows[going], action[going], emitted[going]
             emitted = emitted.scatter(1, action[:, None], True)
             state = model.advance(tuple(tensor[going] for tensor in state), action)
-    return _best_ranks(scores)
+    return scores / num_chains
 
 
 def _stratified(num_chains: int, length: int) -> Tensor:

@@ -24,6 +24,7 @@ from labelchain.baselines.classifier_chains import (
 )
 from labelchain.baselines.composite import combine_outputs, train_joint
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
+from labelchain.baselines.prediction_columns import Columns
 from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
@@ -232,6 +233,7 @@ def fit(
     labels = dataset.labels[dataset.rows("test")]
     metrics = summarise(labels, predictions["chain"])
     save_predictions(run.directory, predictions)
+    Columns.of(dataset).save(run.directory)
     seconds = time.perf_counter() - begun
     log_final(run, dataset, predictor, Evaluation(labels, predictions["chain"], metrics), seen)
     run.finish(metrics, seconds)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
 from labelchain.cli.errors import UsageError, console, reported_errors
 from labelchain.cli.options import (
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(answers_app)
 
 
 @app.command()

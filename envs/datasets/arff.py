@@ -6,6 +6,8 @@ Every error names the file and the line.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +91,40 @@ def check_same_header(train: ArffTable, test: ArffTable) -> None:
         )
 
 
+def read_arff_parts(path: Path, size: int) -> Iterator[ArffTable]:
+    """Read one ARFF file, ``size`` rows at a time; a table without rows if it has none.
+
+    Raises:
+        DatasetError: As :func:`read_arff`; rows before the fault have been given by then.
+    """
+    try:
+        encoding = "utf-8-sig"
+        try:
+            with path.open(encoding=encoding) as file:
+                for _ in file:
+                    pass
+        except UnicodeDecodeError:
+            encoding = "latin-1"
+        yield from _parts(path, encoding, size)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
+
+
 def _read(path: Path, encoding: str) -> ArffTable:
+    (table,) = _parts(path, encoding, sys.maxsize)
+    return table
+
+
+def _parts(path: Path, encoding: str, size: int) -> Iterator[ArffTable]:
+    """One table or more, all but the last of ``size`` rows."""
     header = _Header()
     rows: RowParser | None = None
+    given = False
+
+    def table(rows: RowParser) -> ArffTable:
+        lines = np.array(rows.lines, dtype=np.int64)
+        return ArffTable(path, header.relation, rows.attributes, rows.matrix(), lines)
+
     with path.open(encoding=encoding) as file:
         for number, raw in enumerate(file, start=1):
             line = raw.strip()
@@ -104,12 +137,15 @@ def _read(path: Path, encoding: str) -> ArffTable:
                     rows = RowParser(tuple(header.attributes.values()))
             except ValueError as error:
                 raise DatasetError(f"{path}, line {number}: {error}") from error
+            if rows is not None and len(rows.lines) == size:
+                yield table(rows)
+                rows, given = RowParser(rows.attributes), True
     if rows is None:
         raise DatasetError(
             f"{path}: no @data line; expected a header, @data and rows; is the file cut short?"
         )
-    lines = np.array(rows.lines, dtype=np.int64)
-    return ArffTable(path, header.relation, rows.attributes, rows.matrix(), lines)
+    if rows.lines or not given:
+        yield table(rows)
 
 
 class _Header:

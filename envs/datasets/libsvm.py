@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.datasets import load_svmlight_files
+from sklearn.datasets import load_svmlight_file, load_svmlight_files
 
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
@@ -19,6 +21,7 @@ from labelchain.envs.datasets.parts import MAX_COLUMNS, joined, name_of, open_te
 
 _MAX_FLOAT = float(np.finfo(np.float32).max)
 _LARGEST_LABEL = 2**53
+_NUMBERS = re.compile(r"(?<!\S)(\d{1,18}):", re.ASCII)
 _LOOK = re.compile(r"\s*([-+.\d]+(,[-+.\d]+)*\s+)?\d+:\S", re.ASCII)
 
 
@@ -77,6 +80,56 @@ def read_libsvm(
     )
 
 
+def libsvm_feature_parts(
+    path: Path, num_features: int, zero_based: bool | None, size: int
+) -> Iterator[sparse.csr_array]:
+    """The features of one file, ``size`` rows at a time; labels are read over.
+
+    Args:
+        path: The file.
+        num_features: How many there are.
+        zero_based: Whether they are numbered from 0. ``None``: as the file shows, which holds a feature 0
+            or the last one.
+        size: Rows at a time.
+
+    Raises:
+        DatasetError: As :func:`read_libsvm`; or if the file does not show where its numbers begin.
+    """
+    if zero_based is None:
+        zero_based = _numbered_from_zero(path, num_features)
+    last = num_features - zero_based
+    with open_text(path) as file:
+        while lines := list(islice(file, size)):
+            try:
+                part, _ = load_svmlight_file(
+                    io.BytesIO("".join(lines).encode()),
+                    n_features=num_features,
+                    multilabel=True,
+                    dtype=np.float64,
+                    zero_based=zero_based,
+                )
+            except (OSError, ValueError, OverflowError) as error:
+                raise _explained([path], zero_based, str(error), last) from error
+            if np.isnan(part.data).any() or np.abs(part.data).max(initial=0.0) > _MAX_FLOAT:
+                raise _explained([path], zero_based, "a number is out of range", last)
+            if part.shape[0]:
+                yield _csr(part)
+
+
+def _numbered_from_zero(path: Path, num_features: int) -> bool:
+    lowest, highest = num_features, 0
+    with open_text(path) as file:
+        for line in file:
+            if numbers := _NUMBERS.findall(line.split("#", 1)[0]):
+                lowest, highest = min(lowest, int(numbers[0])), max(highest, int(numbers[-1]))
+    if lowest == 0 or highest == num_features:
+        return lowest == 0
+    raise DatasetError(
+        f"{path}: names features {lowest} to {highest} of {num_features}, which does not show whether they "
+        "are numbered from 0 or from 1: give --features-from 0 or 1 (in Python, zero_based)"
+    )
+
+
 def is_libsvm(line: str) -> bool:
     """Whether a line looks like a row of this format, right or wrong."""
     return _LOOK.match(line) is not None
@@ -96,18 +149,20 @@ def _indicators(rows: Sequence[Sequence[float]], names: NDArray[np.float64]) -> 
     return sparse.csr_array((np.ones(columns.size, np.int8), columns, ends), shape=(len(rows), names.size))
 
 
-def _explained(paths: Sequence[Path], zero_based: bool | None, reason: str) -> DatasetError:
+def _explained(
+    paths: Sequence[Path], zero_based: bool | None, reason: str, last: int = MAX_COLUMNS
+) -> DatasetError:
     """The error with the first line, of any file, that is wrong."""
     for path in paths:
         with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 text = line.split("#", 1)[0]
-                if text.strip() and (fault := _fault(text, zero_based)) is not None:
+                if text.strip() and (fault := _fault(text, zero_based, last)) is not None:
                     return DatasetError(f"{path}, line {number}: {fault}")
-    return DatasetError(f"{paths[0]}, {paths[1]}: not LIBSVM's multi-label text: {reason}")
+    return DatasetError(f"{', '.join(map(str, paths))}: not LIBSVM's multi-label text: {reason}")
 
 
-def _fault(line: str, zero_based: bool | None) -> str | None:
+def _fault(line: str, zero_based: bool | None, last: int) -> str | None:
     """What is wrong with a row that is not blank."""
     fields = line.split()
     labels = [] if ":" in fields[0] else fields.pop(0).split(",")
@@ -125,8 +180,8 @@ def _fault(line: str, zero_based: bool | None) -> str | None:
         if not colon or not (index.isascii() and index.isdigit()):
             return f"expected 'feature:number', got {field[:40]!r}"
         column = int(index[:19])
-        if column > MAX_COLUMNS:
-            return f"feature {index[:20]} is out of range: at most {MAX_COLUMNS:,} are expected"
+        if column > last:
+            return f"feature {index[:20]} is out of range: at most {last:,} is expected"
         if column == 0 and zero_based is False:
             return "feature 0, but features were said to be numbered from 1"
         if column <= previous:

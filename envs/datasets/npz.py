@@ -54,6 +54,21 @@ def read_npz(path: Path, name: str | None = None) -> MultilabelDataset:
         raise DatasetError(f"{path}: {error}") from error
 
 
+def read_npz_features(path: Path) -> sparse.csr_array:
+    """The features in an ``.npz`` file, which needs no other keys than theirs: ``x_data`` and so on.
+
+    Raises:
+        DatasetError: As :func:`read_npz`.
+    """
+    try:
+        arrays = load_arrays(path)
+        if missing := [key for key in _REQUIRED if key[0] == "x" and key not in arrays]:
+            raise DatasetError(f"missing {', '.join(missing)}, the features of its rows")
+        return _csr(arrays, "x", arrays["x_shape"], arrays["x_data"])
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
 def write_npz(dataset: MultilabelDataset, path: Path) -> None:
     """Write a data set, all splits included, so that :func:`read_npz` gives an equal one.
 

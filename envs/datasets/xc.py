@@ -7,12 +7,11 @@ file and split files, which name rows by numbers from 1, one column for each of 
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,10 @@ from scipy import sparse
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.parts import MAX_COLUMNS, joined, name_of, open_text
+from labelchain.envs.datasets.xc_rows import XCRows
 
 _HEADER = re.compile(r"\s*(\d{1,18})[ \t]+(\d{1,18})[ \t]+(\d{1,18})\s*", re.ASCII)
-_ROW = re.compile(r"(\d{1,9}(?:,\d{1,9})*)?((?:[ \t]+\d{1,9}:[-+.0-9eE]+)*)\s*", re.ASCII)
 _CHUNK = 4096
-_MAX_FLOAT = float(np.finfo(np.float32).max)
 
 Part = tuple[sparse.csr_array, sparse.csr_array]
 """Features and labels of one file."""
@@ -106,126 +104,49 @@ def _read_header(path: Path, line: str) -> tuple[int, int, int]:
     return num_rows, num_features, num_labels
 
 
+def xc_feature_parts(path: Path, size: int) -> Iterator[sparse.csr_array]:
+    """The features of a file, ``size`` rows at a time; labels are read over.
+
+    Raises:
+        DatasetError: As :func:`read_xc`; rows before the fault have been given by then.
+    """
+    _, num_features, num_labels = xc_sizes(path)
+    done = 0
+    for lines in _row_lines(path, size):
+        rows = XCRows(path, num_features, num_labels, done)
+        rows.add(lines)
+        done += len(lines)
+        yield rows.features()
+
+
 def _read_part(path: Path) -> Part:
     """The rows of one file. Memory grows with what is read, not with what the header declares."""
-    try:
-        with open_text(path) as file:
-            num_rows, num_features, num_labels = _read_header(path, file.readline())
-            rows = _Rows(path, num_features, num_labels)
-            while lines := list(islice(file, _CHUNK)):
-                surplus = rows.count + len(lines) - num_rows
-                if surplus > 0 and not any(line.strip() for line in lines[-surplus:]):
-                    lines = lines[:-surplus]  # blank lines at the end of the file
-                rows.add(lines)
-                if rows.count > num_rows:
-                    break
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
-    if rows.count != num_rows:
-        found = f"{rows.count:,}" if rows.count < num_rows else "more"
-        hint = "; is the file cut short?" if rows.count < num_rows else ""
-        raise DatasetError(f"{path}, line 1: declares {num_rows:,} rows, but the file has {found}{hint}")
+    _, num_features, num_labels = xc_sizes(path)
+    rows = XCRows(path, num_features, num_labels)
+    for lines in _row_lines(path, _CHUNK):
+        rows.add(lines)
     return rows.features(), rows.labels()
 
 
-class _Rows:
-    """The rows read so far, as flat arrays."""
-
-    def __init__(self, path: Path, num_features: int, num_labels: int) -> None:
-        self.count = 0
-        self._path = path
-        self._num_features, self._num_labels = num_features, num_labels
-        self._feature_counts, self._label_counts = array("q"), array("q")
-        self._columns, self._values = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
-        self._labels = [np.zeros(0, np.int32)]
-
-    def add(self, lines: list[str]) -> None:
-        """Parse some lines at once; if anything is wrong, one by one to say what and where."""
-        matches = [_ROW.fullmatch(line) for line in lines]
-        try:
-            texts = [match.groups("") for match in matches]  # type: ignore[union-attr]
-            pairs = "".join(text for _, text in texts).replace(":", " ").split()
-            numbers = " ".join(text.replace(",", " ") for text, _ in texts).split()
-            labels = np.array(array("q", map(int, numbers)))
-            columns = np.array(array("q", map(int, pairs[::2])))
-            values = np.array(array("d", map(float, pairs[1::2])))
-        except (AttributeError, ValueError):
-            self._explain(lines)
-        if (
-            labels.max(initial=0) >= self._num_labels
-            or columns.max(initial=0) >= self._num_features
-            or np.abs(values).max(initial=0.0) > _MAX_FLOAT
-        ):
-            self._explain(lines)
-        self._label_counts.extend(text.count(",") + 1 if text else 0 for text, _ in texts)
-        self._feature_counts.extend(text.count(":") for _, text in texts)
-        self._labels.append(labels.astype(np.int32))
-        self._columns.append(columns.astype(np.int32))
-        self._values.append(values.astype(np.float32))
-        self.count += len(lines)
-
-    def features(self) -> sparse.csr_array:
-        """``(num_rows, num_features)`` without zeros."""
-        columns = np.concatenate(self._columns)
-        matrix = _csr(np.concatenate(self._values), columns, self._feature_counts, self._num_features)
-        matrix.sum_duplicates()
-        if matrix.nnz != columns.size:
-            row = int(np.flatnonzero(np.diff(matrix.indptr) != np.array(self._feature_counts))[0])
-            raise DatasetError(f"{self._path}, line {row + 2}: a feature is named twice; expected each once")
-        matrix.eliminate_zeros()
-        return matrix
-
-    def labels(self) -> sparse.csr_array:
-        """``(num_rows, num_labels)``; each stored entry is 1."""
-        labels = np.concatenate(self._labels)
-        matrix = _csr(np.ones(labels.size, np.int32), labels, self._label_counts, self._num_labels)
-        matrix.sum_duplicates()
-        matrix.data = np.ones(matrix.nnz, np.int8)
-        return matrix
-
-    def _explain(self, lines: list[str]) -> Any:
-        for number, line in enumerate(lines, start=self.count + 2):
-            if reason := self._fault(line):
-                raise DatasetError(f"{self._path}, line {number}: {reason}")
-        raise AssertionError("a chunk was refused, but none of its rows")  # pragma: no cover
-
-    def _fault(self, line: str) -> str | None:
-        """What is wrong with a row."""
-        fields = line.split()
-        first = fields.pop(0) if line[:1].strip() else ""
-        for label in first.split(",") if first else ():
-            if not (label.isascii() and label.isdigit()):
-                return f"expected labels such as 3,17 before the first blank, got {first[:40]!r}"
-            if int(label[:19]) >= self._num_labels:
-                return f"label {label[:20]} is out of range: labels are numbered 0..{self._num_labels - 1}"
-        for pair in fields:
-            column, _, value = pair.partition(":")
-            if not (column.isascii() and column.isdigit() and re.fullmatch(r"[-+.0-9eE]+", value)):
-                return f"expected 'feature:number', got {pair[:40]!r}"
-            if int(column[:19]) >= self._num_features:
-                highest = self._num_features - 1
-                return f"feature {column[:20]} is out of range: features are numbered 0..{highest}"
-            if (problem := _number_fault(value)) is not None:
-                return f"feature {column} {problem}"
-        return None if _ROW.fullmatch(line) else f"expected 'labels feature:number ...', got {line[:40]!r}"
-
-
-def _number_fault(text: str) -> str | None:
+def _row_lines(path: Path, size: int) -> Iterator[list[str]]:
+    """The lines after the header, some at a time; in the end, an error if their number is not as declared."""
+    count = 0
     try:
-        number = float(text)
-    except ValueError:
-        return f"has the value {text[:30]!r}; expected a number"
-    if not math.isfinite(number) or abs(number) > _MAX_FLOAT:
-        return f"has the value {text[:30]}, too large for float32; rescale it"
-    return None
-
-
-def _csr(data: NDArray[Any], columns: NDArray[np.int32], counts: Any, num_columns: int) -> sparse.csr_array:
-    ends = np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))])
-    index_type = np.int32 if data.size < 2**31 else np.int64
-    return sparse.csr_array(
-        (data, columns.astype(index_type), ends.astype(index_type)), shape=(len(counts), num_columns)
-    )
+        with open_text(path) as file:
+            num_rows, _, _ = _read_header(path, file.readline())
+            while count <= num_rows and (lines := list(islice(file, size))):
+                surplus = count + len(lines) - num_rows
+                if surplus > 0 and not any(line.strip() for line in lines[-surplus:]):
+                    lines = lines[:-surplus]  # blank lines at the end of the file
+                count += len(lines)
+                if lines:
+                    yield lines
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
+    if count != num_rows:
+        found = f"{count:,}" if count < num_rows else "more"
+        hint = "; is the file cut short?" if count < num_rows else ""
+        raise DatasetError(f"{path}, line 1: declares {num_rows:,} rows, but the file has {found}{hint}")
 
 
 def _read_split(path: Path, num_rows: int) -> NDArray[np.int64]:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.decoders import inclusion_probabilities
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
-from labelchain.agents.label_scores import inclusion_probabilities, label_scores
+from labelchain.agents.label_scores import label_scores
 from labelchain.agents.networks import NetworkConfig, build_network
 from labelchain.envs.evaluation import SelectedPredictor
 from labelchain.envs.metrics import Predictions
@@ -53,13 +54,11 @@ def test_probabilities_of_inclusion_are_those_of_all_chains_together(kind, limit
         else small_network(0, kind)
     )
     features = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    often = features.repeat(5000, 1)
-    found = inclusion_probabilities(model, often, limit, torch.Generator().manual_seed(1), num_chains=1)
-    mean = found.reshape(5000, 6, 4).mean(dim=0)
-    torch.testing.assert_close(mean, exact(model, features, limit), atol=0.03, rtol=0)
+    found = inclusion_probabilities(model, features, limit, num_chains=2000)
+    torch.testing.assert_close(found, exact(model, features, limit), atol=0.03, rtol=0)
 
 
-def test_a_few_chains_are_close_and_the_same_for_a_seed():
+def test_a_few_chains_are_close_and_a_row_does_not_depend_on_others():
     model, features = small_network(0), np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
     predictor = ChainPredictor(model, 4)
     scores = label_scores(predictor, features, 4)
@@ -69,7 +68,7 @@ def test_a_few_chains_are_close_and_the_same_for_a_seed():
     truth = exact(model, torch.from_numpy(features), 4).numpy()
     assert np.abs(scores - truth).mean() < 0.1
     assert abs((scores - truth).mean()) < 0.02
-    np.testing.assert_array_equal(scores, label_scores(predictor, features, 4))
+    np.testing.assert_allclose(scores[:7], label_scores(predictor, features[:7], 4), atol=1e-6)
     np.testing.assert_array_equal(scores, label_scores(SelectedPredictor(None, predictor), features, 4))
 
 

@@ -1,0 +1,253 @@
+"""Every learner that is a network or a classical model, as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from labelchain.agents.label_scores import label_scores
+from labelchain.agents.runs import Progress, Run
+from labelchain.agents.sb3 import ALGORITHMS
+from labelchain.agents.settings import Settings, settings_for
+from labelchain.baselines.label_encoding import LabelEncoding
+from labelchain.baselines.learners import LEARNERS, fit, learner_named
+from labelchain.baselines.prediction import decided, dense_batches, ranking_part, stacked
+from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.datasets.checks import as_features, hold_out
+
+FEWEST_STEPS, SMALLEST_BATCH = 32, 8
+IN_MEMORY = "memory-"
+"""What the names of data sets from memory begin with; what follows tells their contents apart."""
+
+
+class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A multi-label classifier that decides the labels of an input one by one.
+
+    Training is that of ``labelchain train``: the same learners, the same settings (but for smaller batches of
+    few rows, see :func:`suited`), a tenth of the rows held out to choose the model. It does not touch the
+    global random state.
+
+    >>> from labelchain.baselines import ChainClassifier
+    >>> X = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]] * 25
+    >>> Y = [["sky"], ["sea"], ["sea", "sky"], []] * 25
+    >>> classifier = ChainClassifier("always-random", random_state=0).fit(X, Y)
+    >>> classifier.classes_.tolist(), classifier.predict([[1.0, 0.0]]).tolist()
+    (['sea', 'sky'], [[1, 0]])
+
+    Args:
+        learner: A learner by name, see the table in the README; not one of Stable-Baselines3.
+        settings: What to change in the settings, by name (``{"epochs": 20, "width": 512}``); the others are
+            those that suit the data, see :class:`labelchain.agents.settings.Settings`.
+        random_state: Seeds everything random. A number gives the same model again, ``None`` another one each
+            time.
+        image_shape: ``(height, width)`` if each row of ``X`` is a picture: its pixels stay as they are, where
+            other dense columns are standardised.
+        run_dir: A folder that keeps the run: its model, for ``labelchain predict`` and ``explain``, and its
+            curves, for ``labelchain board``. A run that was stopped goes on from there, and a finished one is
+            not trained again, so it needs a number as ``random_state``, and a folder of its own. There are no
+            test rows here: what its result calls ``test`` is of the rows held out.
+        progress: Called now and then with the share of the work done, in [0, 1], and a few words: ``print``
+            will do.
+
+    Attributes:
+        classes_: ``(L,)`` the label of each column of what ``predict`` gives: the labels in the lists,
+            sorted; the columns of a data frame; or the numbers of the columns.
+        n_features_in_: Columns of ``X``.
+        settings_: All settings of the training.
+        predictor_: What it learned, a :class:`labelchain.envs.Predictor`.
+        validation_metrics_: Metrics of the rows held out, in per cent. They chose the model, so they are a
+            little too good.
+    """
+
+    def __init__(
+        self,
+        learner: str = "composite",
+        *,
+        settings: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        image_shape: tuple[int, int] | None = None,
+        run_dir: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.learner = learner
+        self.settings = settings
+        self.random_state = random_state
+        self.image_shape = image_shape
+        self.run_dir = run_dir
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train.
+
+        Args:
+            X: ``(n, num_features)`` numbers: an array, a sparse array or a data frame.
+            y: The labels: ``(n, L)`` of 0 and 1, an array, a sparse array or a data frame; or one list of
+                labels a row, of any kind that can be hashed and sorted.
+
+        Raises:
+            ValueError: If the data, the learner or a setting are not what they should be.
+            RunError: If ``run_dir`` holds another run.
+        """
+        if self.learner in ALGORITHMS:
+            usable = ", ".join(name for name in LEARNERS if name not in ALGORITHMS)
+            raise ValueError(
+                f"{self.learner!r} learns in an environment: train it by 'labelchain train'. Here: {usable}"
+            )
+        learner = learner_named(self.learner)
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
+        self._encoding, labels = LabelEncoding.fit(y)
+        self.classes_ = self._encoding.classes
+        dataset = in_memory(X, labels, [str(label) for label in self.classes_], self.image_shape)
+        self.settings_ = suited(dataset).with_changes(dict(self.settings or {}))
+        state = self.random_state
+        seed = int(state if isinstance(state, int | np.integer) else check_random_state(state).randint(2**31))
+        with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng(devices=[]):
+            folder = Path(temporary if self.run_dir is None else self.run_dir)
+            run = Run(folder, self.learner, dataset.name, seed, self.settings_)
+            self.validation_metrics_ = fit(run, dataset, self.progress or _silent)
+            self.predictor_ = learner.load(run, dataset)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any] | sparse.csr_array:
+        """The label sets, ``(n, L)`` of 0 and 1, columns as in ``classes_``; sparse if ``y`` was sparse."""
+        batches = dense_batches(self._features(X))
+        chains = stacked([self.predictor_.predict(batch).chains for batch in batches])
+        return self._encoding.indicators(chains)
+
+    def predict_chain(self, X: Any) -> list[list[tuple[Any, float]]]:
+        """The label sets in the order decided: for each row, pairs of a label and its probability.
+
+        The probability is that of the step, given the input and the labels before it; of a learner without
+        chains it is its score of the label.
+        """
+        num_labels = len(self.classes_)
+        found = []
+        for batch in dense_batches(self._features(X)):
+            for chain, shares in zip(*decided(self.predictor_, batch, num_labels), strict=True):
+                chosen = chain >= 0
+                labels = self.classes_[chain[chosen]].tolist()
+                found.append(list(zip(labels, shares[chosen].tolist(), strict=True)))
+        return found
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """How sure it is of each label, ``(n, L)`` in [0, 1].
+
+        Of a chain it is an estimate, from sampled chains, of the probability that a chain holds the label; of
+        ``binary-relevance`` the probability of the label. ``predict`` takes the greedy chain, which need not
+        hold just the labels above 1/2.
+        """
+        return self._scores(X, self._fitted())
+
+    def rank(self, X: Any, k: int = 5) -> NDArray[Any]:
+        """The ``k`` best labels of each row, best first, ``(n, k)`` of ``classes_``.
+
+        They are ranked as ``predict_proba`` scores them, by the model that is chosen for rankings (the
+        decoding ``sampled-chains``).
+        """
+        predictor = ranking_part(self._fitted())
+        if not 1 <= k <= len(self.classes_):
+            raise ValueError(f"k must be from 1 to {len(self.classes_)}, the number of labels, got {k}")
+        order = np.argsort(-self._scores(X, predictor), axis=1, kind="stable")
+        best: NDArray[Any] = self.classes_[order[:, :k]]
+        return best
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Subset accuracy, in [0, 1]: the share of rows whose label set is right as a whole.
+
+        As scikit-learn's classifiers score; a label in ``y`` that training did not have is never right. Other
+        metrics: ``sklearn.metrics``, or ``scoring=`` in a search.
+        """
+        self._fitted()
+        truth = self._encoding.encode(y)
+        predicted = sparse.csr_array(self.predict(X))
+        if truth.shape[0] != predicted.shape[0]:
+            raise ValueError(f"X has {predicted.shape[0]} rows, but y has {truth.shape[0]}")
+        predicted.resize(truth.shape)
+        wrong = (truth != predicted).sum(axis=1) > 0
+        return float(np.average(~wrong, weights=sample_weight))
+
+    def _fitted(self) -> Any:
+        check_is_fitted(self)
+        return self.predictor_
+
+    def _features(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
+
+    def _scores(self, X: Any, predictor: Any) -> NDArray[np.float32]:
+        num_labels = len(self.classes_)
+        parts = [label_scores(predictor, batch, num_labels) for batch in dense_batches(self._features(X))]
+        return np.concatenate(parts).astype(np.float32)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+def in_memory(
+    X: Any, labels: sparse.csr_array, label_names: list[str], image_shape: tuple[int, int] | None = None
+) -> MultilabelDataset:
+    """A data set all of whose rows are for training, a tenth of them to choose models.
+
+    Its test rows are those again: they give no result, but learners take them to report on.
+
+    Args:
+        X: ``(n, num_features)`` finite float32, an array or CSR.
+        labels: ``(n, L)`` int8 CSR of ones.
+        label_names: L names.
+        image_shape: ``(height, width)`` if each row is a picture.
+
+    Raises:
+        ValueError: If there are too few rows, or features and labels do not go together.
+    """
+    num_rows = labels.shape[0]
+    if X.shape[0] != num_rows:
+        raise ValueError(f"X has {X.shape[0]} rows, but y has {num_rows}; give the labels of each row")
+    if num_rows < 2:
+        raise ValueError(f"n_samples={num_rows}: a tenth is held out to choose models, so two are needed")
+    if image_shape is not None and math.prod(image_shape) != X.shape[1]:
+        raise ValueError(f"image_shape {image_shape} does not hold {X.shape[1]} features")
+    features = as_features(X, "X")
+    train, validation = hold_out(np.arange(num_rows), "X")
+    digest = hashlib.sha256()
+    for part in (sparse.csr_array(features), labels):
+        for array in (part.data, part.indices, part.indptr):
+            digest.update(array.tobytes())
+    splits = {"train": train, "validation": validation, "test": validation}
+    name = f"{IN_MEMORY}{digest.hexdigest()[:16]}"
+    return MultilabelDataset(name, features, labels, splits, tuple(label_names), image_shape=image_shape)
+
+
+def suited(dataset: MultilabelDataset) -> Settings:
+    """The settings that suit a data set, with batches small enough that few rows, too, take many steps.
+
+    An epoch has 32 gradient steps or more, down to batches of 8 rows: data sets from memory may be as small
+    as a few hundred rows, where batches of 128 would end the training before anything is learned.
+    """
+    settings = settings_for(dataset)
+    largest = max(SMALLEST_BATCH, len(dataset.rows("train")) // FEWEST_STEPS)
+    return settings.with_changes({"batch_size": min(settings.batch_size, largest)})
+
+
+def _silent(_share: float, _note: str) -> None:
+    """Progress that nobody wants to see."""

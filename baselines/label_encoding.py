@@ -1,0 +1,130 @@
+"""Labels as scikit-learn's users hold them, as a CSR matrix and back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.preprocessing import MultiLabelBinarizer
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import type_of_target
+
+from labelchain.envs.datasets.checks import as_labels
+from labelchain.envs.datasets.memory import unframed
+
+EXPECTED = (
+    "expected a matrix of 0 and 1 with a column for each label (an array, a sparse array or a data frame), "
+    "or a list of the labels of each row"
+)
+
+
+@dataclass(frozen=True)
+class LabelEncoding:
+    """What the columns of a label matrix mean, and in which form labels came.
+
+    Attributes:
+        classes: ``(L,)`` the label of each column: those in the lists, sorted; the columns of a data frame;
+            else the numbers of the columns.
+        of_lists: Whether labels came as lists.
+        is_sparse: Whether they came as a sparse matrix.
+        dtype: Of the matrix that came, if it is one of numbers.
+    """
+
+    classes: NDArray[Any]
+    of_lists: bool
+    is_sparse: bool
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def fit(cls, Y: Any) -> tuple[LabelEncoding, sparse.csr_array]:
+        """The encoding that training labels ask for, and the labels as ``(n, L)`` int8 CSR.
+
+        Raises:
+            ValueError: If they are no labels of rows.
+        """
+        if (lists := _lists(Y)) is not None:
+            if not any(lists):
+                raise ValueError(f"{EXPECTED}; no row has a label")
+            binarizer = MultiLabelBinarizer(sparse_output=True)
+            try:
+                matrix = as_labels(binarizer.fit_transform(lists), "Y")
+            except TypeError as error:
+                raise ValueError(f"labels must be hashable and of one kind, to be sorted: {error}") from error
+            return cls(binarizer.classes_, True, False, np.dtype(np.int64)), matrix
+        values, names = _matrix(Y)
+        matrix = as_labels(values, "Y")
+        classes = np.arange(matrix.shape[1]) if names is None else np.array(names, dtype=object)
+        dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
+        return cls(classes, False, bool(sparse.issparse(values)), dtype), matrix
+
+    def encode(self, Y: Any) -> sparse.csr_array:
+        """Other labels in the same form, ``(n, L + 1)``: the last column is 1 where a label is not known.
+
+        Raises:
+            ValueError: If they are no labels of rows, or in another form.
+        """
+        lists = _lists(Y)
+        if (lists is not None) != self.of_lists:
+            forms = ("a matrix", "lists of labels")
+            raise ValueError(f"labels came as {forms[self.of_lists]} in fit: give them so here, too")
+        if lists is not None:
+            known = set(self.classes.tolist())
+            sets = [{label for label in row if label in known} for row in lists]
+            binarizer = MultiLabelBinarizer(classes=self.classes, sparse_output=True)
+            matrix = binarizer.fit_transform(sets)
+            unknown = [len(set(row)) != len(found) for row, found in zip(lists, sets, strict=True)]
+        else:
+            matrix = as_labels(_matrix(Y)[0], "Y")
+            if matrix.shape[1] != len(self.classes):
+                raise ValueError(f"Y has {matrix.shape[1]} columns, but {len(self.classes)} in fit")
+            unknown = [False] * matrix.shape[0]
+        column = sparse.csr_array(np.array(unknown, dtype=np.int8)[:, None])
+        return sparse.csr_array(sparse.hstack([matrix, column]))
+
+    def indicators(self, chains: NDArray[np.int64]) -> NDArray[Any] | sparse.csr_array:
+        """Label sets ``(n, length)``, padded with -1, as 0/1 ``(n, L)``: sparse if labels came so."""
+        held = chains >= 0
+        ends = np.concatenate([[0], held.sum(axis=1).cumsum()])
+        ones = np.ones(int(ends[-1]), dtype=self.dtype)
+        matrix = sparse.csr_array((ones, chains[held], ends), shape=(len(chains), len(self.classes)))
+        matrix.sort_indices()
+        dense: NDArray[Any] = matrix.toarray()
+        return matrix if self.is_sparse else dense
+
+
+def _lists(Y: Any) -> list[Collection[Any]] | None:
+    """The rows, if labels come as lists; a rectangle of 0 and 1 is a matrix."""
+    if sparse.issparse(Y) or hasattr(Y, "columns") or (isinstance(Y, np.ndarray) and Y.ndim != 1):
+        return None
+    if not isinstance(Y, list | tuple) and getattr(getattr(Y, "dtype", None), "kind", "") != "O":
+        return None
+    rows = list(Y)
+    if not any(isinstance(row, Collection) and not isinstance(row, str | bytes) for row in rows):
+        return None
+    for number, row in enumerate(rows):
+        if not isinstance(row, Collection) or isinstance(row, str | bytes):
+            raise ValueError(f"{EXPECTED}; row {number} is {row!r:.40}: wrap a single label in a list")
+    is_rectangle = len({len(row) for row in rows}) == 1 and len(rows[0]) > 0
+    numbers = int | float | np.number | np.bool_
+    if is_rectangle and all(isinstance(v, numbers) and v in (0, 1) for row in rows for v in row):
+        return None
+    return rows
+
+
+def _matrix(Y: Any) -> tuple[Any, tuple[str, ...] | None]:
+    """A 0/1 matrix, and the names of its columns if it is a data frame."""
+    values, names = unframed(Y)
+    if not sparse.issparse(values):
+        values = check_array(values, dtype=None, ensure_2d=False, ensure_min_samples=0, input_name="y")
+    stored = values.data if sparse.issparse(values) else values
+    if values.ndim != 2 or stored.dtype.kind not in "biuf" or not np.isin(stored, (0, 1)).all():
+        kind = type_of_target(values, input_name="y", raise_unknown=True)
+        raise ValueError(
+            f"{EXPECTED}; got y of shape {values.shape}, {kind}. Only binary classification is supported. "
+            "(Of each label: for rows of one label each, give [[label] for label in y].)"
+        )
+    return values, names

@@ -1,0 +1,87 @@
+"""The commands that ask a trained run: ``predict`` and ``explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labelchain.cli.errors import UsageError, console, reported_errors
+
+answers_app = typer.Typer()
+
+
+@answers_app.command()
+def predict(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The rows: .npz, ARFF, text of the Extreme Classification Repository or of LIBSVM, with "
+            "labels or without.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", show_default="the terminal", help="Where to.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="csv|jsonl", show_default="as --out ends, else csv", help="CSV or JSON lines."
+        ),
+    ] = None,
+    decoding: Annotated[
+        str,
+        typer.Option(metavar="chain|first-step|sampled-chains", help="How to read rankings from a network."),
+    ] = "chain",
+    features_from: Annotated[
+        int | None,
+        typer.Option(min=0, max=1, help="Number of the first feature, where LIBSVM's text does not show it."),
+    ] = None,
+) -> None:
+    """Predict label sets, in the order decided, and rankings for the rows of a file of any size.
+
+    A line holds the number of the row (from 0), the labels, the probability of each given those before it,
+    and the best five labels.
+    """
+    with reported_errors():
+        from labelchain.agents.decoders import decoding_named
+        from labelchain.cli.predict import format_named, predict_file
+
+        zero_based = None if features_from is None else features_from == 0
+        predict_file(run_dir, file, decoding_named(decoding), format_named(form, out), out, zero_based)
+
+
+@answers_app.command()
+def explain(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
+    index: Annotated[int, typer.Option(min=0, help="Row of the split, from 0.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    top: Annotated[int, typer.Option(min=1, help="How many actions of each step are shown.")] = 5,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file, too.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
+    ] = None,
+) -> None:
+    """Show how one input was decided: at each step the most probable labels, and STOP."""
+    with reported_errors():
+        from labelchain.cli.explain import explanation_of, print_explanation
+
+        if test is not None and dataset is None:
+            raise UsageError("--test goes with --dataset, the training file")
+        explanation = explanation_of(run_dir, dataset, test, split, index, top)
+        print_explanation(console, explanation)
+        if png is not None:
+            from labelchain.baselines.explanation_figure import save_figure
+
+            save_figure(explanation, png)
+            console.print(f"written: {png}", highlight=False, soft_wrap=True)
+        if html is not None:
+            from labelchain.baselines.explanation_page import save_page
+
+            save_page(explanation, html)
+            console.print(f"written: {html}", highlight=False, soft_wrap=True)

@@ -1,0 +1,163 @@
+"""``labelchain predict``: lines that agree with the model, in batches, and one clear error each."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from labelchain.agents.runs import Run, RunError
+from labelchain.baselines import ChainClassifier
+from labelchain.baselines.learners import fit, learner_named
+from labelchain.baselines.prediction_columns import FILE, Columns
+from labelchain.cli.app import app
+from labelchain.envs.datasets import load_dataset, write_npz
+from labelchain.envs.evaluation import evaluate
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "160"})
+
+
+@pytest.fixture
+def npz(tmp_path, dataset):
+    write_npz(dataset, tmp_path / "small.npz")
+    return tmp_path / "small.npz"
+
+
+@pytest.fixture
+def trained(make_run, npz):
+    """Makes finished runs on the small data set."""
+
+    def make(learner, **changes):
+        made = make_run(learner, epochs=2, **changes)
+        made.dataset = str(npz)
+        fit(made, load_dataset(npz), lambda *_: None)
+        return made
+
+    return make
+
+
+def expected(run, dataset):
+    """Predictions of all rows, by splits put together again."""
+    model = learner_named(run.learner).load(run, dataset)
+    ranking, chains = {}, {}
+    for split in ("train", "validation", "test"):
+        found = evaluate(model, dataset, split).predictions
+        for row, order, chain in zip(dataset.rows(split), found.ranking, found.chains, strict=True):
+            ranking[int(row)] = [dataset.label_names[i] for i in order if i >= 0]
+            chains[int(row)] = [dataset.label_names[i] for i in chain if i >= 0]
+    return ranking, chains
+
+
+@pytest.mark.parametrize("learner", ["composite", "always-random", "binary-relevance", "maskable-ppo"])
+def test_lines_are_what_the_model_predicts(trained, npz, learner, tmp_path, monkeypatch):
+    monkeypatch.setattr("labelchain.cli.predict.BATCH", 7)
+    made = trained(learner)
+    ranking, chains = expected(made, load_dataset(npz))
+    done = run("predict", made.directory, npz, "--format", "jsonl")
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["row"] for line in lines] == list(range(60))
+    for line in lines:
+        assert line["ranking"] == ranking[line["row"]]
+        assert line["labels"] == chains[line["row"]]
+        assert len(line["probabilities"]) == len(line["labels"])
+        assert all(0 < share <= 1 for share in line["probabilities"])
+    out = tmp_path / "new" / "out.csv"
+    assert run("predict", made.directory, npz, "--out", out).exit_code == 0
+    table = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert [row["labels"] for row in table] == [";".join(line["labels"]) for line in lines]
+    assert [row["rank_2"] for row in table] == [line["ranking"][1] for line in lines]
+    assert list(table[0])[:3] == ["row", "labels", "probabilities"]
+
+
+def test_another_decoding_changes_rankings_only(trained, npz, tmp_path):
+    made = trained("always-random")
+    lines = {}
+    for decoding in ("chain", "sampled-chains"):
+        out = tmp_path / f"{decoding}.jsonl"
+        assert run("predict", made.directory, npz, "--out", out, "--decoding", decoding).exit_code == 0
+        lines[decoding] = [json.loads(line) for line in out.read_text().splitlines()]
+    for one, other in zip(*lines.values(), strict=True):
+        assert one["labels"] == other["labels"]
+        assert sorted(one["ranking"]) == sorted(other["ranking"])
+    assert lines["chain"] != lines["sampled-chains"]
+
+
+def test_a_run_predicts_without_the_data_it_learned_from(trained, npz, tmp_path):
+    made = trained("always-random")
+    before = run("predict", made.directory, npz).stdout
+    rows = npz.rename(tmp_path / "moved.npz")
+    assert run("predict", made.directory, rows).stdout == before
+    (made.directory / FILE).unlink()  # as in runs of an earlier version
+    assert run("predict", made.directory, rows).exit_code == 1
+    rows.rename(npz)
+    assert run("predict", made.directory, npz).stdout == before
+
+
+def test_a_classifier_in_memory_keeps_a_run_that_predicts(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    tags = [["warm"] if row[0] > 0 else ["cold", "wet"] for row in X]
+    model = ChainClassifier("always-random", settings={"epochs": 2}, random_state=0, run_dir=tmp_path / "run")
+    chains = model.fit(X, tags).predict_chain(X)
+    lines = ["40 3 3", *(" " + " ".join(f"{i}:{value:.9g}" for i, value in enumerate(row)) for row in X)]
+    (tmp_path / "x.txt").write_text("\n".join(lines))
+    done = run("predict", tmp_path / "run", tmp_path / "x.txt", "--format", "jsonl")
+    assert [json.loads(line)["labels"] for line in done.stdout.splitlines()] == [
+        [label for label, _ in chain] for chain in chains
+    ]
+
+
+def assert_error(result, code, *parts):
+    assert result.exit_code == code, result.output
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert result.stdout == ""
+    for part in parts:
+        assert part in line
+
+
+def test_wrong_use_is_one_clear_error(trained, npz, tmp_path, make_dataset):
+    made, classical = trained("always-random"), trained("popularity")
+    other = tmp_path / "other.npz"
+    write_npz(make_dataset(num_features=4), other)
+    assert_error(run("predict", made.directory, other), 1, "has 4 features, but the model was trained on 6")
+    out = tmp_path / "out.csv"
+    assert_error(run("predict", made.directory, other, "--out", out), 1, "has 4 features")
+    assert not out.exists()
+    assert not list(tmp_path.glob(".out*"))
+    assert_error(run("predict", made.directory, npz, "--format", "xml"), 2, "'xml'", "csv, jsonl")
+    assert_error(run("predict", made.directory, npz, "--decoding", "beam"), 2, "'beam' does not rank")
+    assert_error(
+        run("predict", classical.directory, npz, "--decoding", "first-step"), 2, "popularity has no chains"
+    )
+    assert_error(run("predict", tmp_path, npz), 1, "config.json does not exist")
+    Columns("x", 6, ("a;b", *"cdef")).save(made.directory)
+    assert_error(run("predict", made.directory, npz), 2, "'a;b'", "take jsonl")
+    assert run("predict", made.directory, npz, "--format", "jsonl").exit_code == 0
+    (made.directory / FILE).write_text('{"dataset": "x", "num_features": "6"}')
+    assert_error(run("predict", made.directory, npz), 1, "does not hold the columns of a run")
+    unfinished = Run(tmp_path / "begun", "always-random", str(npz), 0, made.settings)
+    unfinished.create()
+    assert_error(run("predict", unfinished.directory, npz), 1, "model.pt does not exist")
+
+
+def test_columns_must_be_whole(tmp_path):
+    for content in ("[]", '{"dataset": "x", "num_features": 0, "label_names": ["a"]}', "{"):
+        (tmp_path / FILE).write_text(content)
+        with pytest.raises(RunError, match=FILE):
+            Columns.load(tmp_path)
+
+
+def test_a_reader_may_stop_reading(trained, npz):
+    made = trained("popularity")
+    command = f"{sys.executable} -m labelchain.cli predict {made.directory} {npz} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("row,labels")
+    assert "Traceback" not in done.stderr
+    assert "rror" not in done.stderr
