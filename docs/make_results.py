@@ -1,8 +1,9 @@
-"""Print the tables of docs/results/README.md from the results.json beside it: ``python docs/make_results.py``."""
+"""Print the tables of docs/results/README.md: ``python docs/make_results.py``."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ SURE = 0.05
 
 def comparisons() -> dict[str, dict[str, Any]]:
     """Every comparison here, by the name of its folder."""
-    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/results.json"))}
+    found = {
+        path.parent.name: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/results.json"))
+    }
     return {name: results for name, results in found.items() if "composite" in results["gains"]}
 
 
@@ -59,7 +62,9 @@ def tables() -> Iterator[str]:
         for name, results in comparisons().items():
             if opponent in results["gains"].get(learner, {}):
                 count = len(results["learners"][learner]["P@1"]["values"])
-                yield row([f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)])
+                yield row(
+                    [f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)]
+                )
     yield from ("", "## The best decoding of each metric", "", row(heads[:1] + heads[2:]))
     yield row(["---"] * (len(heads) - 1))
     for name, results in comparisons().items():
@@ -72,4 +77,4 @@ def row(cells: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(tables()).strip())
+    sys.stdout.write("\n".join(tables()).strip() + "\n")
