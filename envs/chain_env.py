@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation
+from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation, outcome_of
+from labelchain.envs.late_infos import LateInfos
 from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
 RENDER_MODES = ("ansi", "rgb_array")
@@ -286,15 +288,15 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             infos["_episode"] = ended
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
-                final = self._infos(ended) | self._outcomes(which, ended)
                 infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
-                infos |= {"final_info": final, "_final_info": ended}
+                infos |= {"final_info": self._with_outcomes(self._infos(ended), ended), "_final_info": ended}
                 self._begin(which, self._inputs.draw(which))
+            infos |= self._infos()
         else:
             self._ended = ended
+            infos |= self._infos()
             if which.size:
-                infos |= self._outcomes(which, ended)
-        infos |= self._infos(np.ones(self.num_envs, dtype=bool))
+                infos = self._with_outcomes(infos, ended)
         return self._episodes.observation(), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -327,15 +329,32 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         index = options.get("index")
         return mask, None if index is None else self._episodes.checked_index(index, (self.num_envs,))
 
-    def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    def _infos(self, mask: NDArray[np.bool_] | None = None) -> dict[str, Any]:
         """Masks and rows; zero where ``mask`` ``(num_envs,)`` is false, as Gymnasium has it."""
-        masks = (self.action_masks() & mask[:, None]).astype(np.int8)
-        index = np.where(mask, self._episodes.index, 0)
-        return {"action_mask": masks, "_action_mask": mask, "index": index, "_index": mask.copy()}
+        masks, index = self.action_masks(), self._episodes.index.copy()
+        if mask is None:
+            mask = np.ones(self.num_envs, dtype=bool)
+        else:
+            masks[~mask], index[~mask] = False, 0
+        return {"action_mask": masks.view(np.int8), "_action_mask": mask, "index": index, "_index": mask.copy()}
 
-    def _outcomes(self, which: NDArray[np.int64], ended: NDArray[np.bool_]) -> dict[str, Any]:
+    def _with_outcomes(self, infos: dict[str, Any], ended: NDArray[np.bool_]) -> LateInfos:
+        """Infos, and what is known of the episodes that ended, which is worked out when it is read."""
+        which = np.flatnonzero(ended)
+        actions = self._episodes.chains.actions[which]
+        rows = self._episodes.rows[self._episodes.index[which]]
+        late = [name for key in ("metrics", "chain", "true_labels", "is_success") for name in (key, f"_{key}")]
+        return LateInfos(infos, late, partial(self._outcomes, which, ended.copy(), rows, actions))
+
+    def _outcomes(
+        self,
+        which: NDArray[np.int64],
+        ended: NDArray[np.bool_],
+        rows: NDArray[np.int64],
+        actions: NDArray[np.int64],
+    ) -> dict[str, Any]:
         """The outcomes of episodes ``which`` in arrays over all environments, with their masks."""
-        outcome = self._episodes.outcome(which)
+        outcome = outcome_of(self.dataset, rows, actions)
         metrics: dict[str, Any] = {}
         for name, values in outcome["metrics"].items():
             metrics[name] = self._spread(which, values)
