@@ -22,15 +22,19 @@ PREPARED = 64
 """Batches of actions drawn ahead."""
 
 
-def stepping(envs: gym.vector.VectorEnv[Any, Any, Any], steps: int = PREPARED) -> Work:
-    """Steps of a vector environment, with actions drawn ahead."""
+def stepping(
+    envs: gym.vector.VectorEnv[Any, Any, Any], steps: int = PREPARED, read_infos: bool = False
+) -> Work:
+    """Steps of a vector environment, with actions drawn ahead; whether the metrics of ended episodes are read."""
     rng = np.random.default_rng(0)
     actions = rng.integers(envs.single_action_space.n, size=(steps, envs.num_envs))  # type: ignore[attr-defined]
     envs.reset(seed=0)
 
     def work() -> int:
         for batch in actions:
-            envs.step(batch)
+            infos = envs.step(batch)[-1]
+            if read_infos and "metrics" in infos:
+                infos["metrics"]
         return int(actions.size)
 
     return work
@@ -50,12 +54,16 @@ def against_sync(dataset: MultilabelDataset, num_envs: int, chosen: Options) -> 
     )
 
 
-def against_cartpole(observation: str, target: float, num_envs: int, chosen: Options) -> Comparison:
+def against_cartpole(
+    observation: str, target: float | None, num_envs: int, chosen: Options, read_infos: bool = False
+) -> Comparison:
     """The native batch against that of Gymnasium's cart-pole."""
+    envs = LabelChainVectorEnv(num_envs, "digit-scenes", observation=observation)
     return compare(
-        f"digit-scenes, observation={observation}, {num_envs:,} environments",
+        f"digit-scenes, observation={observation}, {num_envs:,} environments"
+        + (", metrics of ended episodes read at each step" if read_infos else ""),
         "steps",
-        ("native batch", stepping(LabelChainVectorEnv(num_envs, "digit-scenes", observation=observation))),
+        ("native batch", stepping(envs, read_infos=read_infos)),
         ("CartPoleVectorEnv", stepping(CartPoleVectorEnv(num_envs))),
         target,
         chosen,
@@ -83,13 +91,14 @@ def by_index(num_envs: int, columns: int, chosen: Options) -> Comparison:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer all questions."""
-    chosen = options(main.__module__, arguments)
+    chosen = options("Environment steps per second.", arguments)
     num_envs = 8 if chosen.tiny else 1_024
     names = ["digit-scenes"] if chosen.tiny else ["digit-scenes", "delicious"]
     comparisons = [against_sync(load_dataset(name), num_envs, chosen) for name in names]
     comparisons += [
         against_cartpole("features", 0.25, num_envs, chosen),
         against_cartpole("index", 0.5, num_envs, chosen),
+        against_cartpole("index", None, num_envs, chosen, read_infos=True),
         by_index(num_envs, 300 if chosen.tiny else 30_000, chosen),
     ]
     report("env_steps", comparisons, chosen)

@@ -39,7 +39,7 @@ class Comparison:
         unit: Of the rates.
         ours: Name of our way.
         peer: Name of the other.
-        target: The ratio that is aimed at.
+        target: The ratio that is aimed at, if any.
         ours_rates: Units per second in each run.
         peer_rates: Those of the run that followed or preceded it.
         notes: Further figures by name.
@@ -49,7 +49,7 @@ class Comparison:
     unit: str
     ours: str
     peer: str
-    target: float
+    target: float | None
     ours_rates: list[float] = field(default_factory=list)
     peer_rates: list[float] = field(default_factory=list)
     notes: dict[str, float] = field(default_factory=dict)
@@ -63,6 +63,11 @@ class Comparison:
     def ratio(self) -> float:
         """The median of the ratios."""
         return statistics.median(self.ratios)
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is reached, if there is one."""
+        return self.target is None or self.ratio >= self.target
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,12 @@ def options(description: str, arguments: Sequence[str] | None) -> Options:
 
 
 def compare(
-    question: str, unit: str, ours: tuple[str, Work], peer: tuple[str, Work], target: float, chosen: Options
+    question: str,
+    unit: str,
+    ours: tuple[str, Work],
+    peer: tuple[str, Work],
+    target: float | None,
+    chosen: Options,
 ) -> Comparison:
     """Run both in turn, after one run each that does not count; which one begins alternates.
 
@@ -99,7 +109,7 @@ def compare(
         unit: What the works count.
         ours: A name, and our way of doing it.
         peer: A name, and the other way.
-        target: The ratio that is aimed at.
+        target: The ratio that is aimed at, if any.
         chosen: How often and how long.
     """
     result = Comparison(question, unit, ours[0], peer[0], target)
@@ -141,7 +151,7 @@ def report(name: str, comparisons: Sequence[Comparison], chosen: Options) -> Non
             f"{one.peer}\n{short(statistics.median(one.peer_rates))} {one.unit}/s",
             f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.2f}-{max(one.ratios):.2f})",
             str(len(one.ratios)),
-            f"{one.target:.3g} " + ("[green]met[/]" if one.ratio >= one.target else "[red]missed[/]"),
+            "" if one.target is None else f"{one.target:.3g} {'met' if one.met else 'missed'}",
         )
     Console().print(table)
     write(name, {"comparisons": [asdict(one) | {"ratio": one.ratio} for one in comparisons]}, chosen)

@@ -19,6 +19,7 @@ from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
 RENDER_MODES = ("ansi", "rgb_array")
 _FIRST = np.zeros(1, dtype=np.int64)
+_OUTCOMES = [f"{mask}{key}" for key in ("metrics", "chain", "true_labels", "is_success") for mask in ("", "_")]
 
 
 class LabelChainEnv(gym.Env[Observation, np.int64]):
@@ -277,26 +278,26 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         step = self._episodes.step(actions)
         rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
         if self._ended.any():  # NEXT_STEP: this step is their reset
-            again = np.flatnonzero(self._ended)
+            again = self._ended.nonzero()[0]
             self._begin(again, self._inputs.draw(again))
             rewards[again], terminated[again], truncated[again] = 0.0, False, False
         ended = terminated | truncated
-        which = np.flatnonzero(ended)
+        which = ended.nonzero()[0]
         infos: dict[str, Any] = {}
         if which.size:
-            infos["episode"] = self._statistics(ended)
+            infos["episode"] = self._statistics(which)
             infos["_episode"] = ended
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
                 infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
-                infos |= {"final_info": self._with_outcomes(self._infos(ended), ended), "_final_info": ended}
+                infos |= {"final_info": self._with_outcomes(self._infos(ended), which, ended), "_final_info": ended}
                 self._begin(which, self._inputs.draw(which))
             infos |= self._infos()
         else:
             self._ended = ended
             infos |= self._infos()
             if which.size:
-                infos = self._with_outcomes(infos, ended)
+                infos = self._with_outcomes(infos, which, ended)
         return self._episodes.observation(), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -338,13 +339,13 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             masks[~mask], index[~mask] = False, 0
         return {"action_mask": masks.view(np.int8), "_action_mask": mask, "index": index, "_index": mask.copy()}
 
-    def _with_outcomes(self, infos: dict[str, Any], ended: NDArray[np.bool_]) -> LateInfos:
+    def _with_outcomes(
+        self, infos: dict[str, Any], which: NDArray[np.int64], ended: NDArray[np.bool_]
+    ) -> LateInfos:
         """Infos, and what is known of the episodes that ended, which is worked out when it is read."""
-        which = np.flatnonzero(ended)
         actions = self._episodes.chains.actions[which]
         rows = self._episodes.rows[self._episodes.index[which]]
-        late = [name for key in ("metrics", "chain", "true_labels", "is_success") for name in (key, f"_{key}")]
-        return LateInfos(infos, late, partial(self._outcomes, which, ended.copy(), rows, actions))
+        return LateInfos(infos, _OUTCOMES, partial(self._outcomes, which, ended.copy(), rows, actions))
 
     def _outcomes(
         self,
@@ -376,10 +377,10 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
                 spread[env] = value
         return spread
 
-    def _statistics(self, ended: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    def _statistics(self, which: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         return {
-            "r": np.where(ended, self._episodes.returns, 0.0),
-            "l": np.where(ended, self._episodes.chains.steps, 0),
+            "r": self._spread(which, self._episodes.returns[which]),
+            "l": self._spread(which, self._episodes.chains.steps[which]),
         }
 
     def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:

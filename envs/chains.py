@@ -81,7 +81,9 @@ class ChainBatch:
         new = ~(repeat | stop)
         hit = self._true.reshape(-1)[cell] & new
         pay = self.reward.increment(hit, self.hits, self._num_emitted, self._num_true)
-        rewards = np.where(new, pay, np.where(repeat, 0.0 - self.repeat_penalty, 0.0))
+        rewards = np.where(new, pay, 0.0)
+        if self.repeat_penalty:
+            rewards[repeat] = -self.repeat_penalty
 
         emitted[cell] = ~stop
         self.hits += hit
@@ -93,7 +95,7 @@ class ChainBatch:
 
         terminated = stop | (self._num_emitted == self.num_labels)
         truncated = ~terminated & (self.steps >= self.max_steps)
-        ended = np.flatnonzero(terminated | truncated)
+        ended = (terminated | truncated).nonzero()[0]
         if ended.size:
             counts = self.hits[ended], self._num_emitted[ended], self._num_true[ended]
             rewards[ended] += self.reward.final(*counts)

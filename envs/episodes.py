@@ -182,7 +182,7 @@ class InputStreams:
         num_rows: Rows to draw from.
     """
 
-    BLOCK = 64
+    BLOCK = 256
 
     def __init__(self, num_envs: int, num_rows: int) -> None:
         self._num_rows = num_rows

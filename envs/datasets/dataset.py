@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -191,8 +192,13 @@ class MultilabelDataset:
 
     def feature_range(self) -> tuple[float, float]:
         """Bounds that every feature of every row keeps, the upper above the lower."""
-        low, high = float(self.features.min()), float(self.features.max())
+        low, high = self._extremes
         return low, high if high > low else low + 1.0
+
+    @cached_property
+    def _extremes(self) -> tuple[float, float]:
+        """Once for all environments on these data: it takes a pass over all features."""
+        return float(self.features.min()), float(self.features.max())
 
     def label_frequencies(self, split: str = "train") -> NDArray[np.int64]:
         """How many rows of a split carry each label, ``(num_labels,)``."""
