@@ -50,23 +50,36 @@ def collection(num_envs: int, steps: int, chosen: Options) -> Comparison:
     )
 
 
-def recurrent_ppo(width: int, num_envs: int, steps: int) -> Work:
-    """Rollouts and updates of sb3-contrib's ``RecurrentPPO``, with the settings of labelchain."""
+OURS = {"n_steps": 64, "batch_size": 512, "n_epochs": 4}
+"""Settings of ``RecurrentPPO`` that labelchain uses (``agents/hyperparameters``); fast ones."""
+SB3 = {"n_steps": 128}
+"""sb3-contrib's own."""
+TINY = {"n_steps": 8, "n_epochs": 1}
+
+
+def recurrent_ppo(width: int, num_envs: int, arguments: dict[str, Any]) -> Work:
+    """Rollouts and updates of sb3-contrib's ``RecurrentPPO``."""
     env = ChainVecEnv(num_envs=num_envs, reward=REWARD, seed=0)
-    network = {"net_arch": [width], "lstm_hidden_size": width, "enable_critic_lstm": False}
-    arguments: dict[str, Any] = {"n_steps": steps, "batch_size": 512, "n_epochs": 4, "policy_kwargs": network}
-    model = RecurrentPPO("MultiInputLstmPolicy", env, seed=0, device="cpu", **arguments)
+    network: dict[str, Any] = {"lstm_hidden_size": width}
+    if arguments is OURS:
+        network |= {"net_arch": [width], "enable_critic_lstm": False}
+    model = RecurrentPPO(
+        "MultiInputLstmPolicy", env, seed=0, device="cpu", policy_kwargs=network, **arguments
+    )
 
     def work() -> int:
         before = model.num_timesteps
-        model.learn(steps * num_envs, reset_num_timesteps=False)
+        model.learn(model.n_steps * num_envs, reset_num_timesteps=False)
         return model.num_timesteps - before
 
     return work
 
 
-def learning(cell: str, width: int, target: float | None, chosen: Options) -> Comparison:
+def learning(
+    cell: str, whose: str, arguments: dict[str, Any], target: float | None, chosen: Options
+) -> Comparison:
     """Training of chain-pg and of RecurrentPPO. Labels that chain-pg is given are not counted."""
+    width = 8 if chosen.tiny else 256
     dataset = load_dataset("digit-scenes")
     changes = {"cell": cell, "width": width, "embedding": width, "hidden": width, "reward": REWARD}
     settings = settings_for(dataset).with_changes(changes)
@@ -75,7 +88,7 @@ def learning(cell: str, width: int, target: float | None, chosen: Options) -> Co
         f"training on digit-scenes, hidden size {width}",
         "labels drawn",
         (f"chain-pg, {cell} cell", training(dataset, settings, DrawnOnly(rl_objective(settings, dataset)))),
-        ("RecurrentPPO", recurrent_ppo(width, *((4, 8) if chosen.tiny else (32, 64)))),
+        (f"RecurrentPPO, {whose} settings", recurrent_ppo(width, 4 if chosen.tiny else 32, arguments)),
         target,
         chosen,
     )
@@ -84,11 +97,11 @@ def learning(cell: str, width: int, target: float | None, chosen: Options) -> Co
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer all questions."""
     chosen = options("Speed with and beside Stable-Baselines3.", arguments)
-    comparisons = [
-        collection(*((4, 8) if chosen.tiny else (256, 16)), chosen),
-        learning("sum", 8 if chosen.tiny else 256, 20.0, chosen),
-        learning("gru", 8 if chosen.tiny else 256, None, chosen),
-    ]
+    peers = {"tiny": TINY} if chosen.tiny else {"sb3-contrib's": SB3, "labelchain's": OURS}
+    comparisons = [collection(*((4, 8) if chosen.tiny else (256, 16)), chosen)]
+    for whose, settings in peers.items():
+        comparisons.append(learning("sum", whose, settings, None if settings is OURS else 20.0, chosen))
+        comparisons.append(learning("gru", whose, settings, None, chosen))
     report("sb3", comparisons, chosen)
 
 
