@@ -154,6 +154,9 @@ def report(name: str, comparisons: Sequence[Comparison], chosen: Options) -> Non
             "" if one.target is None else f"{one.target:.3g} {'met' if one.met else 'missed'}",
         )
     Console().print(table)
+    for one in comparisons:
+        for what, value in one.notes.items():
+            Console().print(f"{what}: {value:.1f}")
     write(name, {"comparisons": [asdict(one) | {"ratio": one.ratio} for one in comparisons]}, chosen)
 
 

@@ -45,6 +45,11 @@ class NaiveGRU(GRUNetwork):
                 previous = torch.where(chains[:, step] < 0, self.num_labels, chains[:, step])
         return torch.stack(logits, dim=1), torch.stack(hidden, dim=1)
 
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Some of the steps; all are computed."""
+        logits, hidden = self.forward(features, chains)
+        return logits[kept], hidden[kept]
+
 
 def _mask(num_rows: int, width: int, rate: float) -> Tensor:
     return nn.functional.dropout(torch.ones(num_rows, width), rate, training=rate > 0.0)
