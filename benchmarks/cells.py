@@ -35,7 +35,7 @@ class Trainer:
 
     def work(self, objective: Objective, cell: str, network: ChainNetwork | None = None) -> Work:
         """Training steps of a cell."""
-        return training(self.dataset, self.settings(cell=cell), objective, network)
+        return training(self.dataset, self.settings(cell=cell), objective, network, batches=1)
 
     def naive(self) -> ChainNetwork:
         """A naive ``gru`` of the same shape."""

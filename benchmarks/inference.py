@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from tempfile import TemporaryDirectory
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np

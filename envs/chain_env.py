@@ -19,7 +19,9 @@ from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
 RENDER_MODES = ("ansi", "rgb_array")
 _FIRST = np.zeros(1, dtype=np.int64)
-_OUTCOMES = [f"{mask}{key}" for key in ("metrics", "chain", "true_labels", "is_success") for mask in ("", "_")]
+_OUTCOMES = [
+    f"{mask}{key}" for key in ("metrics", "chain", "true_labels", "is_success") for mask in ("", "_")
+]
 
 
 class LabelChainEnv(gym.Env[Observation, np.int64]):
@@ -290,7 +292,10 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
                 infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
-                infos |= {"final_info": self._with_outcomes(self._infos(ended), which, ended), "_final_info": ended}
+                infos |= {
+                    "final_info": self._with_outcomes(self._infos(ended), which, ended),
+                    "_final_info": ended,
+                }
                 self._begin(which, self._inputs.draw(which))
             infos |= self._infos()
         else:
@@ -337,7 +342,12 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             mask = np.ones(self.num_envs, dtype=bool)
         else:
             masks[~mask], index[~mask] = False, 0
-        return {"action_mask": masks.view(np.int8), "_action_mask": mask, "index": index, "_index": mask.copy()}
+        return {
+            "action_mask": masks.view(np.int8),
+            "_action_mask": mask,
+            "index": index,
+            "_index": mask.copy(),
+        }
 
     def _with_outcomes(
         self, infos: dict[str, Any], which: NDArray[np.int64], ended: NDArray[np.bool_]
