@@ -25,7 +25,7 @@ PREPARED = 64
 def stepping(
     envs: gym.vector.VectorEnv[Any, Any, Any], steps: int = PREPARED, read_infos: bool = False
 ) -> Work:
-    """Steps of a vector environment, with actions drawn ahead; whether the metrics of ended episodes are read."""
+    """Steps of a vector environment, actions drawn ahead; whether metrics of ended episodes are read."""
     rng = np.random.default_rng(0)
     actions = rng.integers(envs.single_action_space.n, size=(steps, envs.num_envs))  # type: ignore[attr-defined]
     envs.reset(seed=0)

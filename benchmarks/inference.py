@@ -33,7 +33,7 @@ def trained(dataset: MultilabelDataset, **changes: Any) -> Predictor:
     """What ``labelchain train chain-pg`` gives."""
     with TemporaryDirectory() as folder:
         run = Run(Path(folder), "chain-pg", dataset.name, 0, settings_for(dataset).with_changes(changes))
-        train_chain_pg(run, dataset, lambda share, what: None)
+        train_chain_pg(run, dataset, lambda _share, _what: None)
         return load_chain_model(Path(folder) / "model.pt")
 
 

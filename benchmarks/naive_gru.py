@@ -1,4 +1,4 @@
-"""The ``gru`` cell and its actor-critic loss written down step by step and term by term: a peer to measure with.
+"""The ``gru`` cell and its loss written down step by step and term by term: a peer to measure with.
 
 It holds the parameters of a :class:`labelchain.agents.networks.GRUNetwork` and gives the same logits and the
 same loss. What differs is when things are computed: inputs and outputs are projected inside the loop over
@@ -56,7 +56,7 @@ def _mask(num_rows: int, width: int, rate: float) -> Tensor:
 
 
 class PassPerTerm(PolicyGradientObjective):
-    """The loss of :class:`PolicyGradientObjective` with a learned value, a pass for each of its three terms."""
+    """The loss of :class:`PolicyGradientObjective` with a learned value; a pass for each of its terms."""
 
     def loss_on(
         self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
