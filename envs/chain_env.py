@@ -19,9 +19,8 @@ from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
 RENDER_MODES = ("ansi", "rgb_array")
 _FIRST = np.zeros(1, dtype=np.int64)
-_OUTCOMES = [
-    f"{mask}{key}" for key in ("metrics", "chain", "true_labels", "is_success") for mask in ("", "_")
-]
+_OUTCOME_KEYS = ("metrics", "chain", "true_labels", "is_success")
+_OUTCOMES = [*_OUTCOME_KEYS, *(f"_{key}" for key in _OUTCOME_KEYS)]
 
 
 class LabelChainEnv(gym.Env[Observation, np.int64]):

@@ -10,9 +10,9 @@ from typing import Any
 class LateInfos(dict[str, Any]):
     """A dictionary some of whose values are worked out, all at once, when the first of them is read.
 
-    What is known of an episode when it ends (its chain, every metric) takes longer than many steps; a training
-    loop that does not look at it need not wait for it. Which keys there are is known at once. Copies and
-    pickles are plain dictionaries.
+    What is known of an episode when it ends (its chain, every metric) takes longer than many steps; a
+    training loop that does not look at it need not wait for it. Which keys there are is known at once. Copies
+    and pickles are plain dictionaries.
 
     >>> infos = LateInfos({"index": 3}, ["chain"], lambda: {"chain": [1, 2]})
     >>> "chain" in infos, infos["chain"], dict(infos)
