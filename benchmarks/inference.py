@@ -64,9 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train both, measure both."""
     chosen = options("Inference against scikit-learn.", arguments)
     dataset = load_dataset("digit-scenes" if chosen.tiny else "bibtex")
-    predictor = trained(
-        dataset, chosen.out / f"{dataset.name}-chain-pg", **({"epochs": 2, "width": 8} if chosen.tiny else {})
-    )
+    changes = {"epochs": 2, "width": 8} if chosen.tiny else {}
+    predictor = trained(dataset, chosen.out / f"{dataset.name}-chain-pg", **changes)
     chain = fitted(dataset)
     rows = dataset.rows("test")
     features, truth = dataset.features[rows], dataset.labels[rows].toarray()
