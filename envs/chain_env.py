@@ -291,10 +291,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
                 infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
-                infos |= {
-                    "final_info": self._with_outcomes(self._infos(ended), which, ended),
-                    "_final_info": ended,
-                }
+                infos["final_info"] = self._with_outcomes(self._infos(ended), which, ended)
+                infos["_final_info"] = ended
                 self._begin(which, self._inputs.draw(which))
             infos |= self._infos()
         else:
@@ -341,12 +339,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             mask = np.ones(self.num_envs, dtype=bool)
         else:
             masks[~mask], index[~mask] = False, 0
-        return {
-            "action_mask": masks.view(np.int8),
-            "_action_mask": mask,
-            "index": index,
-            "_index": mask.copy(),
-        }
+        infos: dict[str, Any] = {"action_mask": masks.view(np.int8), "_action_mask": mask}
+        return infos | {"index": index, "_index": mask.copy()}
 
     def _with_outcomes(
         self, infos: dict[str, Any], which: NDArray[np.int64], ended: NDArray[np.bool_]
@@ -357,11 +351,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         return LateInfos(infos, _OUTCOMES, partial(self._outcomes, which, ended.copy(), rows, actions))
 
     def _outcomes(
-        self,
-        which: NDArray[np.int64],
-        ended: NDArray[np.bool_],
-        rows: NDArray[np.int64],
-        actions: NDArray[np.int64],
+        self, which: NDArray[np.int64], ended: NDArray[np.bool_], rows: NDArray[np.int64], actions: Any
     ) -> dict[str, Any]:
         """The outcomes of episodes ``which`` in arrays over all environments, with their masks."""
         outcome = outcome_of(self.dataset, rows, actions)
@@ -387,10 +377,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         return spread
 
     def _statistics(self, which: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        return {
-            "r": self._spread(which, self._episodes.returns[which]),
-            "l": self._spread(which, self._episodes.chains.steps[which]),
-        }
+        values = {"r": self._episodes.returns, "l": self._episodes.chains.steps}
+        return {name: self._spread(which, array[which]) for name, array in values.items()}
 
     def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
         last = self._episodes.observation()
