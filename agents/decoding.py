@@ -194,3 +194,16 @@ class ChainPredictor:
     def predict(self, features: NDArray[np.float32]) -> Predictions:
         """Decode ``(n, num_features)`` greedily."""
         return decode_greedily(self.model, torch.from_numpy(features).to(self.device), self.max_labels)
+
+    def label_sets(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The label sets alone, the same as ``predict`` gives: a chain ends at STOP, not after five labels.
+
+        Args:
+            features: ``(n, num_features)``.
+
+        Returns:
+            ``(n, length)``, each in the order it was decided, padded with -1.
+        """
+        inputs = torch.from_numpy(features).to(self.device)
+        actions = sample_chains(self.model, inputs, self.max_labels, generator=None)
+        return torch.where(actions < self.model.num_labels, actions, -1).cpu().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation
+from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation, outcome_of
+from labelchain.envs.late_infos import LateInfos
 from labelchain.envs.rendering import Scene, render_ansi, render_rgb
 
 RENDER_MODES = ("ansi", "rgb_array")
 _FIRST = np.zeros(1, dtype=np.int64)
+_OUTCOME_KEYS = ("metrics", "chain", "true_labels", "is_success")
+_OUTCOMES = [*_OUTCOME_KEYS, *(f"_{key}" for key in _OUTCOME_KEYS)]
 
 
 class LabelChainEnv(gym.Env[Observation, np.int64]):
@@ -275,26 +279,27 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         step = self._episodes.step(actions)
         rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
         if self._ended.any():  # NEXT_STEP: this step is their reset
-            again = np.flatnonzero(self._ended)
+            again = self._ended.nonzero()[0]
             self._begin(again, self._inputs.draw(again))
             rewards[again], terminated[again], truncated[again] = 0.0, False, False
         ended = terminated | truncated
-        which = np.flatnonzero(ended)
+        which = ended.nonzero()[0]
         infos: dict[str, Any] = {}
         if which.size:
-            infos["episode"] = self._statistics(ended)
+            infos["episode"] = self._statistics(which)
             infos["_episode"] = ended
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
-                final = self._infos(ended) | self._outcomes(which, ended)
                 infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
-                infos |= {"final_info": final, "_final_info": ended}
+                infos["final_info"] = self._with_outcomes(self._infos(ended), which, ended)
+                infos["_final_info"] = ended
                 self._begin(which, self._inputs.draw(which))
+            infos |= self._infos()
         else:
             self._ended = ended
+            infos |= self._infos()
             if which.size:
-                infos |= self._outcomes(which, ended)
-        infos |= self._infos(np.ones(self.num_envs, dtype=bool))
+                infos = self._with_outcomes(infos, which, ended)
         return self._episodes.observation(), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -327,15 +332,29 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         index = options.get("index")
         return mask, None if index is None else self._episodes.checked_index(index, (self.num_envs,))
 
-    def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    def _infos(self, mask: NDArray[np.bool_] | None = None) -> dict[str, Any]:
         """Masks and rows; zero where ``mask`` ``(num_envs,)`` is false, as Gymnasium has it."""
-        masks = (self.action_masks() & mask[:, None]).astype(np.int8)
-        index = np.where(mask, self._episodes.index, 0)
-        return {"action_mask": masks, "_action_mask": mask, "index": index, "_index": mask.copy()}
+        masks, index = self.action_masks(), self._episodes.index.copy()
+        if mask is None:
+            mask = np.ones(self.num_envs, dtype=bool)
+        else:
+            masks[~mask], index[~mask] = False, 0
+        infos: dict[str, Any] = {"action_mask": masks.view(np.int8), "_action_mask": mask}
+        return infos | {"index": index, "_index": mask.copy()}
 
-    def _outcomes(self, which: NDArray[np.int64], ended: NDArray[np.bool_]) -> dict[str, Any]:
+    def _with_outcomes(
+        self, infos: dict[str, Any], which: NDArray[np.int64], ended: NDArray[np.bool_]
+    ) -> LateInfos:
+        """Infos, and what is known of the episodes that ended, which is worked out when it is read."""
+        actions = self._episodes.chains.actions[which]
+        rows = self._episodes.rows[self._episodes.index[which]]
+        return LateInfos(infos, _OUTCOMES, partial(self._outcomes, which, ended.copy(), rows, actions))
+
+    def _outcomes(
+        self, which: NDArray[np.int64], ended: NDArray[np.bool_], rows: NDArray[np.int64], actions: Any
+    ) -> dict[str, Any]:
         """The outcomes of episodes ``which`` in arrays over all environments, with their masks."""
-        outcome = self._episodes.outcome(which)
+        outcome = outcome_of(self.dataset, rows, actions)
         metrics: dict[str, Any] = {}
         for name, values in outcome["metrics"].items():
             metrics[name] = self._spread(which, values)
@@ -357,11 +376,9 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
                 spread[env] = value
         return spread
 
-    def _statistics(self, ended: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-        return {
-            "r": np.where(ended, self._episodes.returns, 0.0),
-            "l": np.where(ended, self._episodes.chains.steps, 0),
-        }
+    def _statistics(self, which: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        values = {"r": self._episodes.returns, "l": self._episodes.chains.steps}
+        return {name: self._spread(which, array[which]) for name, array in values.items()}
 
     def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
         last = self._episodes.observation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,25 +140,36 @@ class EpisodeBatch:
         return seen | {"emitted": self.chains.emitted.astype(np.int8)}
 
     def outcome(self, which: NDArray[np.int64]) -> dict[str, Any]:
-        """What is known at the end of episodes ``which`` ``(n,)``: lists and arrays with one entry each.
+        """What is known at the end of episodes ``which`` ``(n,)``, see :func:`outcome_of`."""
+        return outcome_of(self.dataset, self.rows[self.index[which]], self.chains.actions[which])
 
-        Returns:
-            ``chain`` and ``true_labels`` (lists of labels), ``is_success`` (bool), and ``metrics``, by name.
-        """
-        num_labels = self.dataset.num_labels
-        labels = self.dataset.labels[self.rows[self.index[which]]]
-        actions = self.chains.actions[which]
-        chains = first_occurrences(actions, num_labels)
-        metrics = row_scores(labels, Predictions(chains, chains))
-        is_label = (actions >= 0) & (actions < num_labels)
-        metrics["repeats"] = (is_label.sum(axis=1) - (chains >= 0).sum(axis=1)).astype(np.float64)
-        bounds = labels.indptr
-        return {
-            "chain": [chain[chain >= 0].tolist() for chain in chains],
-            "true_labels": [labels.indices[bounds[i] : bounds[i + 1]].tolist() for i in range(len(which))],
-            "is_success": metrics["subset_accuracy"].astype(bool),
-            "metrics": metrics,
-        }
+
+def outcome_of(
+    dataset: MultilabelDataset, rows: NDArray[np.int64], actions: NDArray[np.int64]
+) -> dict[str, Any]:
+    """What is known at the end of some episodes: lists and arrays with one entry each.
+
+    Args:
+        dataset: The data.
+        rows: ``(n,)`` the row of each.
+        actions: ``(n, length)`` every action taken, padded with -1.
+
+    Returns:
+        ``chain`` and ``true_labels`` (lists of labels), ``is_success`` (bool), and ``metrics``, by name.
+    """
+    labels = dataset.labels[rows]
+    chains = first_occurrences(actions, dataset.num_labels)
+    metrics = row_scores(labels, Predictions(chains, chains))
+    is_label = (actions >= 0) & (actions < dataset.num_labels)
+    lengths = (chains >= 0).sum(axis=1)
+    metrics["repeats"] = (is_label.sum(axis=1) - lengths).astype(np.float64)
+    true, bounds = labels.indices.tolist(), labels.indptr.tolist()
+    return {
+        "chain": [chain[:n] for chain, n in zip(chains.tolist(), lengths.tolist(), strict=True)],
+        "true_labels": [true[start:end] for start, end in itertools.pairwise(bounds)],
+        "is_success": metrics["subset_accuracy"].astype(bool),
+        "metrics": metrics,
+    }
 
 
 class InputStreams:
@@ -170,7 +182,7 @@ class InputStreams:
         num_rows: Rows to draw from.
     """
 
-    BLOCK = 64
+    BLOCK = 256
 
     def __init__(self, num_envs: int, num_rows: int) -> None:
         self._num_rows = num_rows

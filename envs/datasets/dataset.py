@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -180,13 +181,24 @@ class MultilabelDataset:
 
     def dense_labels(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Label indicators of some rows, ``(len(rows), num_labels)``; never ask for a whole data set."""
-        dense: NDArray[np.bool_] = self.labels[rows].toarray().astype(bool)
-        return dense
+        # SciPy's own indexing takes several times as long for the few rows of a batch.
+        starts = self.labels.indptr[rows].astype(np.int64)
+        counts = self.labels.indptr[rows + 1] - starts
+        ends = np.cumsum(counts)
+        entries = np.arange(ends[-1] if len(rows) else 0) + np.repeat(starts - ends + counts, counts)
+        dense = np.zeros(len(rows) * self.num_labels, dtype=bool)
+        dense[self.labels.indices[entries] + np.repeat(np.arange(len(rows)) * self.num_labels, counts)] = True
+        return dense.reshape(len(rows), self.num_labels)
 
     def feature_range(self) -> tuple[float, float]:
         """Bounds that every feature of every row keeps, the upper above the lower."""
-        low, high = float(self.features.min()), float(self.features.max())
+        low, high = self._extremes
         return low, high if high > low else low + 1.0
+
+    @cached_property
+    def _extremes(self) -> tuple[float, float]:
+        """Once for all environments on these data: it takes a pass over all features."""
+        return float(self.features.min()), float(self.features.max())
 
     def label_frequencies(self, split: str = "train") -> NDArray[np.int64]:
         """How many rows of a split carry each label, ``(num_labels,)``."""

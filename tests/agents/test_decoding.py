@@ -152,3 +152,13 @@ def test_the_predictor_takes_numpy():
     predictions = predictor.predict(np.zeros((2, 5), dtype=np.float32))
     assert predictions.ranking.shape == (2, 4)
     assert predictions.ranking.dtype == np.int64
+
+
+def test_label_sets_alone_are_those_of_the_prediction():
+    predictor = ChainPredictor(TableModel(7, seed=3), max_labels=4)
+    features = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    expected, found = predictor.predict(features).chains, predictor.label_sets(features)
+    width = max(expected.shape[1], found.shape[1])
+    both = [np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=-1) for c in (expected, found)]
+    np.testing.assert_array_equal(*both)
+    assert len({*(expected >= 0).sum(axis=1).tolist()}) > 1  # chains of several lengths

@@ -1,0 +1,1 @@
+"""How fast labelchain is, measured against named peers; see README.md beside this file."""

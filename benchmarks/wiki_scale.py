@@ -1,0 +1,179 @@
+"""Ten thousands of labels: time and memory against their number: ``python -m benchmarks.wiki_scale``.
+
+Data of the size of Wiki10-31K, synthetic: 14,000 training rows, 100,000 sparse features of which 670 are
+set in a row, 19 labels a row; words and labels follow Zipf's law. Each learner and number of labels has a
+process of its own, which trains some batches (median of the runs; an epoch is extrapolated from it), then a
+short epoch by ``labelchain.agents.training.train`` with all that belongs to one: validation, checkpoints,
+figures.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy import sparse
+
+from benchmarks.measuring import options, rate, write
+from benchmarks.training_steps import training
+from labelchain.agents.chain_pg import rl_objective
+from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
+from labelchain.agents.runs import Run
+from labelchain.agents.settings import Settings, settings_for
+from labelchain.agents.training import Phase, train
+from labelchain.envs import MultilabelDataset
+
+LEARNERS = ("always-random", "chain-pg")
+MOST_GIB = 6.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the data, and of what is measured on them."""
+
+    num_labels: int
+    num_rows: int = 14_000
+    num_features: int = 100_000
+    features_per_row: int = 670
+    labels_per_row: int = 19
+    batches: int = 2
+    """Gradient steps of the short epoch."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process measured."""
+
+    learner: str
+    num_labels: int
+    num_parameters: int
+    seconds_per_epoch: float
+    peak_gib: float
+
+
+def zipf_rows(rng: np.random.Generator, num_rows: int, width: int, mean: int) -> NDArray[np.int64]:
+    """Columns ``(num_rows, mean)`` by Zipf's law, some of them twice; frequent ones anywhere."""
+    ranks = np.exp(rng.random((num_rows, mean)) * np.log(width)).astype(np.int64)
+    return rng.permutation(width)[np.minimum(ranks, width) - 1]
+
+
+def synthetic(size: Size) -> MultilabelDataset:
+    """Data of that size, with 500 validation and 500 test rows besides."""
+    rng = np.random.default_rng(0)
+    total = size.num_rows + 1_000
+    parts = []
+    for width, mean in ((size.num_features, size.features_per_row), (size.num_labels, size.labels_per_row)):
+        # A few more, since those that come twice count once.
+        columns = zipf_rows(rng, total, width, round(mean * 1.1))
+        rows = np.repeat(np.arange(total), columns.shape[1])
+        ones = np.ones(columns.size, dtype=np.float32)
+        matrix = sparse.csr_array((ones, (rows, columns.ravel())), shape=(total, width))
+        matrix.data[:] = 1.0
+        parts.append(matrix)
+    every = np.arange(total)
+    return MultilabelDataset.from_arrays(
+        "wiki-sized",
+        *parts,
+        train_rows=every[: size.num_rows],
+        validation_rows=every[size.num_rows : -500],
+        test_rows=every[-500:],
+    )
+
+
+def seconds_per_batch(
+    dataset: MultilabelDataset, settings: Settings, objective: Objective, repeats: int
+) -> float:
+    """The median of some runs of a batch each, after one that does not count."""
+    steps = training(dataset, settings, objective, batches=1)
+
+    def work() -> int:
+        steps()
+        return 1
+
+    work()
+    return statistics.median(1.0 / rate(work, 0.0) for _ in range(repeats))
+
+
+def measure(learner: str, size: Size, repeats: int) -> Measured:
+    """Train a little; meant for a process of its own."""
+    torch.set_num_threads(1)
+    dataset = synthetic(size)
+    settings = settings_for(dataset)
+    objective: Objective = LikelihoodObjective(RandomOrder())
+    if learner == "chain-pg":
+        objective = rl_objective(settings, dataset)
+    epoch = seconds_per_batch(dataset, settings, objective, repeats) * size.num_rows / settings.batch_size
+
+    rows = dataset.rows("train")[: size.batches * settings.batch_size]
+    few = replace(dataset, splits={**dataset.splits, "train": rows})
+    with TemporaryDirectory() as folder:
+        run = Run(Path(folder), learner, dataset.name, 0, settings.with_changes({"epochs": 1}))
+        train(run, few, [Phase(learner, objective, 1, settings.learning_rate)], lambda _share, _what: None)
+        model = torch.load(Path(folder) / "model.pt", weights_only=True)
+    parameters = sum(tensor.numel() for tensor in model["ranking"][0]["state"].values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
+    return Measured(learner, size.num_labels, parameters, epoch, peak)
+
+
+def draw(results: Sequence[Measured], path: Path) -> None:
+    """Time and memory against the number of labels."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for learner in LEARNERS:
+        own = [result for result in results if result.learner == learner]
+        labels = [result.num_labels for result in own]
+        axes[0].plot(labels, [result.seconds_per_epoch for result in own], marker=".", label=learner)
+        axes[1].plot(labels, [result.peak_gib for result in own], marker=".", label=learner)
+    axes[0].set_ylabel("seconds per epoch, one thread")
+    axes[1].set_ylabel("peak memory, GiB")
+    axes[1].axhline(MOST_GIB, color="grey", linestyle=":", label="target")
+    for axis in axes:
+        axis.set_xlabel("labels")
+        axis.set_ylim(0)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure all sizes."""
+    chosen = options("Time and memory with ten thousands of labels.", arguments)
+    sizes = [Size(number) for number in (1_000, 3_000, 10_000, 30_000)]
+    if chosen.tiny:
+        sizes = [Size(number, 100, 200, 10, 3, 1) for number in (20,)]
+    results = []
+    table = Table("learner", "labels", "parameters", "s/epoch", "peak GiB", title="wiki_scale")
+    spawn = multiprocessing.get_context("spawn")
+    for learner in LEARNERS:
+        for size in sizes:
+            with ProcessPoolExecutor(1, mp_context=spawn) as process:
+                result = process.submit(measure, learner, size, chosen.repeats).result()
+            results.append(result)
+            table.add_row(
+                learner,
+                f"{size.num_labels:,}",
+                f"{result.num_parameters / 1e6:.1f} M",
+                f"{result.seconds_per_epoch:.1f}",
+                f"{result.peak_gib:.2f}",
+            )
+    Console().print(table)
+    write("wiki_scale", {"size": asdict(sizes[-1]), "results": [asdict(one) for one in results]}, chosen)
+    draw(results, chosen.out / "wiki_scale.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Each benchmark runs at tiny sizes and writes its figures; how fast anything is, is not tested."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["cells", "env_steps", "inference", "sb3", "wiki_scale"])
+def test_it_runs_and_writes_json(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    importlib.import_module(f"benchmarks.{name}").main(["--tiny", "--out", str(tmp_path)])
+    assert name in capsys.readouterr().out
+    written = json.loads((tmp_path / f"{name}.json").read_text())
+    assert written["benchmark"] == name
+    assert {"machine", "python", "torch"} <= written["machine"].keys()
+    if name == "wiki_scale":
+        assert {one["learner"] for one in written["results"]} == {"always-random", "chain-pg"}
+        assert all(one["peak_gib"] > 0 for one in written["results"])
+        assert (tmp_path / "wiki_scale.png").exists()
+    else:
+        assert written["comparisons"]
+        assert all(one["ratio"] > 0 for one in written["comparisons"])
+
+
+def test_the_naive_cell_is_the_cell(monkeypatch):
+    import torch
+
+    monkeypatch.syspath_prepend(str(ROOT))
+    naive = importlib.import_module("benchmarks.naive_gru").NaiveGRU
+    from labelchain.agents.networks import GRUNetwork, NetworkConfig
+
+    config = NetworkConfig(cell="gru", width=6, embedding=5, hidden=4)
+    torch.manual_seed(0)
+    ours = GRUNetwork(3, 4, config).eval()
+    theirs = naive(3, 4, config).eval()
+    theirs.load_state_dict(ours.state_dict())
+    chains = torch.tensor([[0, 2, 3], [1, -1, -1]])
+    expected, found = (
+        network(torch.randn(2, 3, generator=torch.Generator().manual_seed(1)), chains)
+        for network in (ours, theirs)
+    )
+    kept = torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(one[kept], other[kept])
