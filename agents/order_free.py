@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labelchain.agents.likelihood import Batch, Logs, RandomOrder, sort_by_keys
+from labelchain.agents.likelihood import Batch, Logs, RandomOrder, chain_targets, sort_by_keys
 from labelchain.agents.networks import ChainNetwork
 
 
@@ -25,30 +25,30 @@ class OrderFreeObjective:
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """The loss along one permutation per input."""
         chains = sort_by_keys(batch.labels, self._order.keys(network, batch, generator))
-        logits, _ = network(batch.features, chains)
-        loss = order_free_cross_entropy(logits, chains)
-        steps = int((chains >= 0).sum()) + len(chains)
-        return loss, {"order_free_loss": loss.item(), "env_steps": steps}
+        kept = chain_targets(chains, network.num_labels) >= 0
+        logits, _ = network.at_steps(batch.features, chains, kept)
+        loss = order_free_cross_entropy(logits, chains, kept)
+        return loss, {"order_free_loss": loss.item(), "env_steps": len(logits)}
 
 
-def order_free_cross_entropy(logits: Tensor, chains: Tensor) -> Tensor:
+def order_free_cross_entropy(logits: Tensor, chains: Tensor, kept: Tensor) -> Tensor:
     """Cross-entropy of each step with the uniform distribution over the labels that follow in the chain.
 
     Args:
-        logits: ``(n, length + 1, L + 1)`` of the step after each prefix of ``chains``.
+        logits: ``(num_kept, L + 1)`` of the step after each prefix of ``chains``.
         chains: ``(n, length)`` int64, the true labels in any order, padded with -1.
+        kept: ``(n, length + 1)`` bool, the steps that ``logits`` are of, row by row.
 
     Returns:
         Summed over steps, mean over inputs; a scalar.
     """
     length, stop = chains.shape[1], logits.shape[-1] - 1
+    rows, steps = kept.nonzero(as_tuple=True)
     true = chains >= 0
-    counts = true.sum(dim=1, keepdim=True)  # (n, 1)
-    steps = torch.arange(length + 1, device=chains.device)
-    missing = true[:, None] & (steps[:length] >= steps[:, None])  # (n, step, position in the chain)
-    shares = missing / (counts - steps).clamp(min=1)[..., None]
+    counts = true.sum(dim=1)[rows]
+    missing = true[rows] & (torch.arange(length, device=chains.device) >= steps[:, None])
+    shares = missing / (counts - steps).clamp(min=1)[:, None]
     # True labels are few: their logits are gathered, no target is spread over all L.
-    of_true = logits.gather(2, chains.clamp(min=0)[:, None].expand(-1, length + 1, -1))
-    of_target = (of_true * shares).sum(dim=2) + logits[..., stop] * (steps == counts)
-    losses = logits.logsumexp(dim=2) - of_target
-    return (losses * (steps <= counts)).sum() / len(chains)
+    of_true = logits.gather(1, chains.clamp(min=0)[rows])
+    of_target = (of_true * shares).sum(dim=1) + logits[:, stop] * (steps == counts)
+    return (logits.logsumexp(dim=1) - of_target).sum() / len(chains)
