@@ -12,7 +12,7 @@ from rich.table import Table
 
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
-from labelchain.cli.errors import UsageError, console, reported_errors
+from labelchain.cli.errors import GOES_ON, UsageError, console, reported_errors
 from labelchain.cli.options import (
     DatasetArgument,
     EpochsOption,
@@ -57,7 +57,7 @@ def train(
     The folder of the run holds its configuration, TensorBoard events, model and result. A run that was
     stopped is continued by the same command.
     """
-    with reported_errors():
+    with reported_errors(GOES_ON):
         from labelchain.agents.runs import Run
         from labelchain.baselines.learners import fit, learner_named
 
@@ -142,7 +142,7 @@ def compare(
     comparison that was stopped is continued by the same command; finished runs are not repeated. Other
     learners or more seeds are added to what the folder has.
     """
-    with reported_errors():
+    with reported_errors(GOES_ON):
         from joblib import cpu_count
 
         from labelchain.agents.runs import read_json
@@ -206,7 +206,7 @@ def tune(
     Ends with the settings to give to train and compare. A search that was stopped is continued by the same
     command, and extended by one with more trials.
     """
-    with reported_errors():
+    with reported_errors(GOES_ON):
         from labelchain.baselines.tuning import tune as search
         from labelchain.cli.found import print_search
 

@@ -16,9 +16,16 @@ class UsageError(ValueError):
     """An option has a value that makes no sense."""
 
 
+GOES_ON = "stopped; the same command goes on from here"
+
+
 @contextmanager
-def reported_errors() -> Iterator[None]:
-    """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input."""
+def reported_errors(stopped: str = "stopped") -> Iterator[None]:
+    """Turn what a user can cause into one message and an exit code: 2 for wrong usage, 1 for wrong input.
+
+    Args:
+        stopped: The message after Ctrl-C.
+    """
     from labelchain.agents.decoders import UnknownDecodingError
     from labelchain.agents.runs import RunError
     from labelchain.baselines.learners import UnknownLearnerError
@@ -35,6 +42,6 @@ def reported_errors() -> Iterator[None]:
     except OSError as error:
         message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     except KeyboardInterrupt:
-        message, code = "stopped; the same command goes on from here", 130
+        message, code = stopped, 130
     errors.print(f"error: {message}", markup=False, highlight=False)
     raise typer.Exit(code)
