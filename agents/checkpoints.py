@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -44,8 +45,10 @@ def network_of(record: Record) -> ChainNetwork:
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values, beside and renamed."""
+    packed = io.BytesIO()  # written by Python: on a full disk, torch's own writer hides the reason
+    torch.save(content, packed)
     with written_beside(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from labelchain.agents.settings import Settings
-from labelchain.envs.files import written_beside
+from labelchain.envs.files import remove_unfinished, written_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
@@ -96,6 +96,7 @@ class Run:
             RunError: If the directory holds another run.
         """
         path = self.directory / "config.json"
+        remove_unfinished(self.directory)  # of a run that was killed
         if path.exists():
             begun = Run.open(self.directory)
             for name in ("learner", "dataset", "seed"):

@@ -20,6 +20,7 @@ from labelchain.baselines.results import Results, gains, summary, write_csv
 from labelchain.baselines.workers import Cell, Job, parts_of, run_cells
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
+from labelchain.envs.files import remove_unfinished
 from labelchain.envs.metrics import row_scores, summarise
 
 UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
@@ -120,6 +121,7 @@ def compare(
         RunError: If ``out`` holds runs of other settings, or training fails.
     """
     counts = planned(out, name, learners, seeds, settings)
+    remove_unfinished(out)
     job = Job(dataset, name, settings, out)
     run_cells(job, unfinished(job, counts), progress, jobs)
     results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}

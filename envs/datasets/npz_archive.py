@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
@@ -14,6 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.files import written_beside
 
 Arrays = Mapping[str, NDArray[Any]]
 _KINDS = "biufU"
@@ -52,14 +54,11 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     Raises:
         DatasetError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        if not path.parent.is_dir():  # it is not made: its name may be a slip
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise DatasetError(f"cannot write the file: {error.strerror}") from error
 
