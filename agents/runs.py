@@ -233,7 +233,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist: expected a folder that a labelchain command wrote") from error
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:  # RecursionError: thousands of brackets
         raise RunError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} must hold a JSON object, got {type(content).__name__}")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-try:
+if sys.platform != "win32":  # there, what a killed process left stays
     import fcntl
-except ImportError:  # pragma: no cover - not on this platform: what a killed process left stays
-    fcntl = None  # type: ignore[assignment]
 
 _PREFIX = ".unfinished-"
 
@@ -48,7 +47,7 @@ def staging_folder(parent: Path) -> Iterator[Path]:
     staging = Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX))
     handle = None
     try:
-        if fcntl is not None:  # elsewhere, folders cannot be opened
+        if sys.platform != "win32":  # there, folders cannot be opened
             handle = os.open(staging, os.O_RDONLY)
             _claim(handle)
         yield staging
@@ -72,7 +71,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def _claim(handle: int) -> bool:
     """Lock an open file until it is closed, as the system does when a process ends; whether that worked."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

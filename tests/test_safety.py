@@ -130,5 +130,5 @@ def test_data(tmp_path, dataset, mark, write, name):
     write(made, Payload(mark))
     if made != path:
         made.rename(path)
-    with pytest.raises(DatasetError, match="set|train"):
+    with pytest.raises(DatasetError, match=r"(set|train)\."):
         load_dataset(path)

@@ -1,13 +1,13 @@
 """A process that has everything imported and forks one child for each task, which it may stop.
 
-Starting Python with torch takes seconds, a fork takes milliseconds: so many kills are cheap. Tasks come as lines
-of JSON, ``{"task", "arguments", "stop"}``; one line of JSON answers each, ``{"exit", "operations", "seconds",
-"error"}``. A stop is one of
+Starting Python with torch takes seconds, a fork takes milliseconds: so many kills are cheap. Tasks come as
+lines of JSON, ``{"task", "arguments", "stop"}``; one line of JSON answers each, ``{"exit", "operations",
+"seconds", "error"}``. A stop is one of
 
 - ``{"operation": n, "signal": s}``: just before the n-th operation on files in the task's folder
   (open, rename, remove, create a folder, change access, flush to disk), counted from 1;
-- ``{"write": bytes, "kill": true}``: within the write that makes a file longer than that; with ``"kill": false`` such
-  writes fail, as on a full disk;
+- ``{"write": bytes, "kill": true}``: within the write that makes a file longer than that; with
+  ``"kill": false`` such writes fail, as on a full disk;
 - ``{"moment": seconds, "signal": s}``: that long after the start.
 """
 

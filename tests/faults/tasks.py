@@ -43,15 +43,17 @@ def comparison(folder, report=False):
     out = Path(folder)
     results = compare(data(), "random", COMPARED, 1, TINY, out, lambda *_: silent)
     if report:
-        write_report(Job(data(), "random", TINY, out), results, dict.fromkeys(COMPARED, [1.0]))
+        write_report(Job(data(), "random", TINY, out), results, {name: [1.0] for name in COMPARED})
 
 
 def search(folder):
-    tune("chain-pg", data(), "random", 0, TINY.with_changes({"epochs": 1}), Path(folder), 3, lambda *_: silent)
+    tune(
+        "chain-pg", data(), "random", 0, TINY.with_changes({"epochs": 1}), Path(folder), 3, lambda *_: silent
+    )
 
 
 def download(folder, address, files):
-    """Download a set ``toy``, of files of a name, a size and a checksum each, from a server on this machine."""
+    """Download a set ``toy`` of some files, each a name, a size and a checksum, from a server."""
     os.environ |= {"LABELCHAIN_DATA": folder, "LABELCHAIN_MIRROR": address}
     CATALOGUE["toy"] = CatalogueEntry(
         *("toy", "a toy", 2000, 1, 1, 1, 1.0, "Nobody, 2024"),

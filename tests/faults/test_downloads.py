@@ -1,5 +1,6 @@
-"""Downloads that are killed anywhere: no file takes its place before it is whole, and the next attempt goes on."""
+"""Downloads that are killed anywhere: no file takes its place before it is whole; the next attempt goes on."""
 
+import contextlib
 import hashlib
 import http.server
 import signal
@@ -29,10 +30,8 @@ def address():
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            try:
+            with contextlib.suppress(OSError):  # the client was killed
                 self.wfile.write(body)
-            except OSError:
-                pass  # the client was killed
 
         def log_message(self, *_):
             pass
@@ -76,7 +75,9 @@ def test_a_download(host, address, tmp_path, number, kind):
 
 @pytest.mark.parametrize("size", [0, 100, 70_000, 799_000])
 def test_a_download_to_a_disk_that_takes_no_more(host, address, tmp_path, size):
-    told = host("download", {"write": size, "kill": False}, folder=str(tmp_path), address=address, files=FILES)
+    told = host(
+        "download", {"write": size, "kill": False}, folder=str(tmp_path), address=address, files=FILES
+    )
     assert told["error"].startswith("DownloadError: toy: cannot write"), told
     assert told["error"].endswith("File too large; nothing was left half written")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,4 +1,4 @@
-"""Files that cannot be written to their end: one error of the system, the old file stays, the work goes on later."""
+"""Files that cannot be written to their end: one error, the old file stays, the work goes on later."""
 
 import os
 import shutil
@@ -53,7 +53,10 @@ mount -o remount,size=64m "$1"
 
 def test_a_file_system_that_is_full(tmp_path):
     """A real one of 64 kB, which is enlarged afterwards."""
-    if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("needs the right to mount a file system")
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
