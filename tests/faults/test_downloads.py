@@ -1,4 +1,4 @@
-"""Downloads that are killed anywhere: no file takes its place before it is whole; the next attempt goes on."""
+"""Downloads that are killed anywhere: no file takes its place before it is whole; the next goes on."""
 
 import contextlib
 import hashlib
