@@ -30,7 +30,8 @@ def flat_gradient(value, net):
 
 @pytest.mark.parametrize("cell", ["sum", "gru"])
 @pytest.mark.parametrize(
-    ("reward", "power"), [("ndcg@5", 1.0), ("ndcg@5", 0.5), ("precision@3", 0.2), ("f1", 1.0), ("hamming", 1.0)]
+    ("reward", "power"),
+    [("ndcg@5", 1.0), ("ndcg@5", 0.5), ("precision@3", 0.2), ("f1", 1.0), ("hamming", 1.0)],
 )
 def test_it_is_that_of_finite_differences(cell, reward, power):
     net = small_network(cell, 6).double()
@@ -42,7 +43,7 @@ def test_it_is_that_of_finite_differences(cell, reward, power):
     def value():
         return objective.expected_rewards(net, batch, actions)[1].sum()
 
-    found, step = flat_gradient(value(), net), 1e-5
+    found, step = flat_gradient(value(), net), 1e-6
     for _ in range(8):
         directions = [torch.randn_like(parameter) for parameter in body(net)]
         around = []
