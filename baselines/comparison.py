@@ -61,7 +61,10 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         ours = {"dataset": name} | asdict(settings)
         try:
             theirs = {"dataset": before["dataset"]} | before["settings"]
-            counts = {learner: len(entry["P@1"]["values"]) for learner, entry in before["learners"].items()}
+            values = {learner: entry["P@1"]["values"] for learner, entry in before["learners"].items()}
+            if not all(isinstance(each, list) for each in values.values()):
+                raise TypeError("values must be lists")
+            counts = {learner: len(each) for learner, each in values.items()}
         except (AttributeError, KeyError, TypeError) as error:
             raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
         for key in ours:
@@ -80,9 +83,16 @@ def unfinished(job: Job, seeds: Mapping[str, int]) -> list[Cell]:
     """The cells that are not finished yet.
 
     Raises:
-        RunError: If the result of one is damaged.
+        RunError: If the result of one is damaged, or is of other settings or data.
     """
-    return [cell for cell in cells(seeds) if job.run(cell).result is None]
+    waiting = []
+    for cell in cells(seeds):
+        run = job.run(cell)
+        if run.result is None:
+            waiting.append(cell)
+        else:
+            run.create(job.dataset)
+    return waiting
 
 
 def compare(
@@ -154,7 +164,7 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
     rows: dict[str, dict[str, NDArray[np.float64]]] = {}
     clear_first: dict[str, float] = {}
     for learner, count in seeds.items():
-        runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
+        runs = [load_predictions(job.run((learner, seed)), *labels.shape) for seed in range(count)]
         by_decoding = {
             decoding: summary([summarise(labels, run[decoding]) for run in runs], DECIDES[decoding])
             for decoding in runs[0]

@@ -67,7 +67,7 @@ def _draw_positions(job: Job, results: Results) -> bool:
     positions = {}
     for learner in ORDERED:
         if learner in results["learners"]:
-            chains = load_predictions(job.run((learner, 0)), labels.shape[0])["chain"].chains
+            chains = load_predictions(job.run((learner, 0)), *labels.shape)["chain"].chains
             positions[learner] = mean_positions(chains, labels.shape[1]), error_rates(labels, chains)
     if positions:
         frequencies = job.dataset.label_frequencies("train").astype(np.float64)

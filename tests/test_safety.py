@@ -99,7 +99,7 @@ def test_predictions(make_run, dataset, mark, write):
     fit(run, dataset, silent)
     write(run.directory / "predictions.npz", Payload(mark))
     with pytest.raises(RunError, match=r"predictions\.npz does not hold the predictions"):
-        load_predictions(run, len(dataset.rows("test")))
+        load_predictions(run, len(dataset.rows("test")), dataset.num_labels)
 
 
 @pytest.mark.parametrize("name", ["config.json", "result.json"])

@@ -223,7 +223,7 @@ def predictions(folder, seed):
 
 
 def read_predictions(folder):
-    found = load_predictions(_run(folder), 4)
+    found = load_predictions(_run(folder), 4, 5)
     assert all(len(each.ranking) == len(each.chains) == 4 for each in found.values())
     return repr({name: (each.ranking, each.chains) for name, each in found.items()})
 
