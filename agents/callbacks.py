@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -204,8 +205,10 @@ class BestCheckpoint(_Improving):
 
     def _on_step(self) -> bool:
         if self.improves():
+            packed = io.BytesIO()  # written by Python: on a full disk, torch's own writer hides the reason
+            self.model.save(packed)
             with written_beside(self.path) as temporary:
-                self.model.save(temporary)
+                temporary.write_bytes(packed.getbuffer())
         return True
 
 

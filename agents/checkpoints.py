@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -37,15 +39,18 @@ def record_of(network: ChainNetwork) -> Record:
 def network_of(record: Record) -> ChainNetwork:
     """The network that a record describes, in eval mode."""
     config = NetworkConfig(**record["config"])
-    network = build_network(record["num_features"], record["num_labels"], config, record["scaling"])
-    network.load_state_dict(record["state"])
+    with torch.device("meta"):  # no memory is taken for sizes that are only declared
+        network = build_network(record["num_features"], record["num_labels"], config, record["scaling"])
+    network.load_state_dict(record["state"], assign=True)
     return network.eval()
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values, beside and renamed."""
+    packed = io.BytesIO()  # written by Python: on a full disk, torch's own writer hides the reason
+    torch.save(content, packed)
     with written_beside(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -55,6 +60,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
         RunError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
     try:
+        _check_archive(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -74,6 +80,19 @@ def load_tensors(path: Path) -> dict[str, Any]:
             "remove its folder and train again with this version"
         )
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """Raise an exception of any kind unless a file is a whole archive that holds what it declares.
+
+    torch itself verifies no checksum, inflates whatever is compressed, and takes memory for whatever sizes a
+    file in its older format declares.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its parts are compressed")
+        if (damaged := archive.testzip()) is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
 
 
 def save_chain_model(

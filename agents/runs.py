@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from labelchain.agents.settings import Settings
-from labelchain.envs.files import written_beside
+from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.files import remove_unfinished, written_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
@@ -83,19 +85,24 @@ class Run:
             learner, dataset = config["learner"], config["dataset"]
             if not isinstance(learner, str) or not isinstance(dataset, str):
                 raise TypeError("learner and dataset must be text")
+            _check_types(settings)
             return cls(directory, learner, dataset, int(config["seed"]), settings)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"
             ) from error
 
-    def create(self) -> None:
+    def create(self, data: MultilabelDataset | None = None) -> None:
         """Write the configuration, or check that a run begun earlier in this directory has the same one.
+
+        Args:
+            data: Their checksum is among what must be the same: files may change under the same name.
 
         Raises:
             RunError: If the directory holds another run.
         """
         path = self.directory / "config.json"
+        remove_unfinished(self.directory)  # of a run that was killed
         if path.exists():
             begun = Run.open(self.directory)
             for name in ("learner", "dataset", "seed"):
@@ -103,8 +110,14 @@ class Run:
             ours, theirs = asdict(self.settings), asdict(begun.settings)
             for name, value in ours.items():
                 self._refuse_another(name, theirs[name], value)
+            checksum = read_json(path).get("data")
+            if data is not None and checksum not in (None, data.fingerprint):
+                raise RunError(
+                    f"{self.directory} holds a run on {self.dataset} as it was before its files changed; "
+                    "choose another folder or remove it"
+                )
             return
-        write_json(path, self.config())
+        write_json(path, self.config() | ({} if data is None else {"data": data.fingerprint}))
 
     def _refuse_another(self, name: str, there: object, asked: object) -> None:
         if there != asked:
@@ -145,7 +158,7 @@ class Run:
         wanted = {*RANKING_METRICS, *LABEL_SET_METRICS}
         complete = isinstance(metrics, dict) and wanted <= metrics.keys()
         numbers = [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
-        if not all(isinstance(number, (int, float)) for number in numbers):
+        if not all(type(number) in (int, float) and abs(number) < math.inf for number in numbers):
             raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
         return content
 
@@ -222,6 +235,15 @@ class RunLogger:
         self.writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
 
 
+def _check_types(settings: Settings) -> None:
+    """Raise TypeError if a setting, which JSON may give any type, has another than it is declared with."""
+    for field in fields(settings):
+        value, kind = getattr(settings, field.name), str(field.type)
+        expected = (int,) if kind.startswith("int") else (int, float) if kind.startswith("float") else (str,)
+        if type(value) not in expected and not (value is None and "None" in kind):
+            raise TypeError(f"{field.name} must be of type {kind}, got {value!r:.40}")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file.
 
@@ -232,7 +254,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist: expected a folder that a labelchain command wrote") from error
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:  # RecursionError: thousands of brackets
         raise RunError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} must hold a JSON object, got {type(content).__name__}")

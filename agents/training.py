@@ -147,7 +147,7 @@ class _TrainingState:
             self.begin(phases[0])
             self.optimiser.load_state_dict(content["optimiser"])
             self.best = {family: Selection(**content["best"][family]) for family in self.selection}
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"last.pt does not belong to this run ({error}); remove it to start again"
             ) from error
@@ -185,7 +185,8 @@ def _epoch(
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "
-                f"batch {number + 1} (rows {rows[:3].tolist()}, ...); try a lower learning rate"
+                f"batch {number + 1} (rows {rows[:3].tolist()}, ...){_last_good(run, state)}; try a lower "
+                "learning rate in another folder"
             )
         gradient_step(network, state.optimiser, loss, run.settings.clip)
         for name, value in {"loss": loss.item(), **logs}.items():
@@ -194,6 +195,11 @@ def _epoch(
     means["env_steps"] = float(sum(figures["env_steps"]))
     means["learning_rate"] = state.optimiser.param_groups[0]["lr"]
     return means, sum(map(len, batches)) / (time.perf_counter() - begun)
+
+
+def _last_good(run: Run, state: _TrainingState) -> str:
+    """Where the network is as it was before this epoch, for a message."""
+    return f"; epoch {state.epoch} is in {run.directory / 'last.pt'}" if state.epoch else ""
 
 
 def _seed(run: Run, *place: int) -> int:

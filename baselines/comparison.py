@@ -20,6 +20,7 @@ from labelchain.baselines.results import Results, gains, summary, write_csv
 from labelchain.baselines.workers import Cell, Job, parts_of, run_cells
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
+from labelchain.envs.files import remove_unfinished
 from labelchain.envs.metrics import row_scores, summarise
 
 UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
@@ -64,7 +65,10 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         ours = {"dataset": name} | asdict(settings)
         try:
             theirs = {"dataset": before["dataset"]} | before["settings"]
-            counts = {learner: len(entry["P@1"]["values"]) for learner, entry in before["learners"].items()}
+            values = {learner: entry["P@1"]["values"] for learner, entry in before["learners"].items()}
+            if not all(isinstance(each, list) for each in values.values()):
+                raise TypeError("values must be lists")
+            counts = {learner: len(each) for learner, each in values.items()}
         except (AttributeError, KeyError, TypeError) as error:
             raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
         for key in ours:
@@ -83,9 +87,16 @@ def unfinished(job: Job, seeds: Mapping[str, int]) -> list[Cell]:
     """The cells that are not finished yet.
 
     Raises:
-        RunError: If the result of one is damaged.
+        RunError: If the result of one is damaged, or is of other settings or data.
     """
-    return [cell for cell in cells(seeds) if job.run(cell).result is None]
+    waiting = []
+    for cell in cells(seeds):
+        run = job.run(cell)
+        if run.result is None:
+            waiting.append(cell)
+        else:
+            run.create(job.dataset)
+    return waiting
 
 
 def compare(
@@ -124,6 +135,7 @@ def compare(
         RunError: If ``out`` holds runs of other settings, or training fails.
     """
     counts = planned(out, name, learners, seeds, settings)
+    remove_unfinished(out)
     job = Job(dataset, name, settings, out)
     run_cells(job, unfinished(job, counts), progress, jobs)
     results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
@@ -157,7 +169,7 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
     ordered: dict[str, Any] = {}
     sureness = _sureness(job, seeds)
     for learner, count in seeds.items():
-        runs = [load_predictions(job.run((learner, seed)), labels.shape[0]) for seed in range(count)]
+        runs = [load_predictions(job.run((learner, seed)), *labels.shape) for seed in range(count)]
         by_decoding = {
             decoding: summary([summarise(labels, run[decoding]) for run in runs], DECIDES[decoding])
             for decoding in runs[0]

@@ -212,7 +212,7 @@ def fit(
         UnknownLearnerError: If there is no such learner.
     """
     learner = learner_named(run.learner)
-    run.create()
+    run.create(dataset)
     if run.result is not None:
         return run.result
     begun = time.perf_counter()

@@ -88,7 +88,7 @@ def _draw_orders(job: Job, results: Results) -> bool:
     positions, pairs = {}, {}
     for learner in ORDERED:
         if learner in results["learners"]:
-            answers = load_predictions(job.run((learner, 0)), labels.shape[0])["chain"]
+            answers = load_predictions(job.run((learner, 0)), *labels.shape)["chain"]
             chains = answers.chains
             positions[learner] = mean_positions(chains, labels.shape[1]), error_rates(labels, chains)
             pairs[learner] = pair_orders(answers.ranking, labels.shape[1])

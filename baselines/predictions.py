@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from labelchain.agents.decoders import DECIDES, DECODINGS, Decoding, under_decoding
 from labelchain.agents.runs import Run, RunError
 from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.datasets.npz_archive import load_arrays
 from labelchain.envs.evaluation import Predictor
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKING_METRICS, Predictions
@@ -49,20 +51,25 @@ def save_predictions(directory: Path, predictions: Decoded) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def load_predictions(run: Run, num_rows: int) -> Decoded:
+def load_predictions(run: Run, num_rows: int, num_labels: int) -> Decoded:
     """Read what :func:`save_predictions` wrote; never runs code from the file.
 
     Args:
         run: A finished run.
         num_rows: How many test rows there are.
+        num_labels: L.
 
     Raises:
-        RunError: If the file is missing, damaged, or of another number of rows.
+        RunError: If the file is missing, damaged, or of other numbers of rows and labels.
     """
     path = run.directory / FILE
+    if not path.exists():
+        raise RunError(
+            f"{path} does not exist: the run is of an earlier version, or its folder was moved in part; "
+            "remove the folder and train again"
+        )
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = {name: content[name].astype(np.int64) for name in content.files}
+        arrays = {name: _indices(array) for name, array in load_arrays(path).items()}
         chain = Predictions(arrays["chain/ranking"], arrays["chain/chains"])
         found: Decoded = {
             decoding: Predictions(
@@ -74,14 +81,19 @@ def load_predictions(run: Run, num_rows: int) -> Decoded:
         }
         if any(array.ndim != 2 or len(array) != num_rows for array in arrays.values()):
             raise ValueError(f"expected {num_rows} rows in each array")
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{path} does not exist: the run is of an earlier version, or its folder was moved in part; "
-            "remove the folder and train again"
-        ) from error
-    except Exception as error:  # a damaged archive raises anything
+        if any(
+            array.min(initial=-1) < -1 or array.max(initial=-1) >= num_labels for array in arrays.values()
+        ):
+            raise ValueError(f"expected labels from 0 to {num_labels - 1}")
+    except (KeyError, ValueError) as error:
         raise RunError(
             f"{path} does not hold the predictions of a run on these data, or is damaged ({error}); "
             "remove its folder and train again"
         ) from error
     return found
+
+
+def _indices(array: NDArray[Any]) -> NDArray[np.int64]:
+    if array.dtype.kind != "i":
+        raise ValueError(f"expected whole numbers, got {array.dtype}")
+    return array.astype(np.int64)

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from labelchain.agents.rollouts import SAMPLE, evenly_spaced, training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
+from labelchain.envs.datasets import npz_archive
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKED, Predictions
 
@@ -99,12 +100,11 @@ def load_arrays(path: Path, build: Callable[[Mapping[str, NDArray[Any]]], Model]
     Raises:
         RunError: If the file is missing or damaged.
     """
+    if not path.exists():
+        raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            return build(content)
-    except FileNotFoundError as error:
-        raise RunError(f"{path} does not exist: the run was not trained, or its folder was moved") from error
-    except Exception as error:  # a damaged archive raises anything
+        return build(npz_archive.load_arrays(path))
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} is not a labelchain model, or is damaged ({error}); remove its folder and train again"
         ) from error

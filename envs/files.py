@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+if sys.platform != "win32":  # there, what a killed process left stays
+    import fcntl
+
+_PREFIX = ".unfinished-"
 
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it into place on success, remove it on any failure.
 
-    A reader sees the old file or the new one, never a part, even if the process is killed.
+    A reader sees the old file or the new one, never a part, even if the process is killed. What a killed
+    process leaves is hidden, and goes with :func:`remove_unfinished`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{_PREFIX}{path.stem}.", suffix=path.suffix)
     temporary = Path(name)
     try:
+        _claim(handle)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -28,6 +36,48 @@ def written_beside(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """Give a hidden folder inside ``parent``, for files to be renamed out of; remove it at the end."""
+    parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX))
+    handle = None
+    try:
+        if sys.platform != "win32":  # there, folders cannot be opened
+            handle = os.open(staging, os.O_RDONLY)
+            _claim(handle)
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files and folders whose processes are gone; those in use stay."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another process was faster, or the file is not ours
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                if _claim(handle):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _claim(handle: int) -> bool:
+    """Lock an open file until it is closed, as the system does when a process ends; whether that worked."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def grant_usual_access(path: Path) -> None:

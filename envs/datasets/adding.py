@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from labelchain.envs.datasets.places import (
     storage_folder,
 )
 from labelchain.envs.datasets.storage import has_checksum, record, remove_if_empty
+from labelchain.envs.files import remove_unfinished, staging_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _STORED: dict[Format, tuple[str, ...]] = {
@@ -116,23 +116,20 @@ def _check(source: Source, name: str, entry: CatalogueEntry | None) -> None:
 def _copy(copies: dict[str, Path], folder: Path, root: Path) -> None:
     """Copy files to a folder beside the final one, which is renamed when all are complete."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise DatasetError(f"cannot write to {folder.parent}: {error.strerror}") from error
-    try:
-        for name, path in copies.items():
-            shutil.copyfile(path, staging / name)
-        record(staging, copies)
-        staging.chmod(0o755)
-        if folder.is_dir():  # what a stopped download left
-            for file in staging.iterdir():
-                file.replace(folder / file.name)
-        else:
-            staging.rename(folder)
+        remove_unfinished(folder.parent)
+        with staging_folder(folder.parent) as staging:
+            complete = staging / folder.name
+            complete.mkdir()
+            for name, path in copies.items():
+                shutil.copyfile(path, complete / name)
+            record(complete, copies)
+            if folder.is_dir():  # what a stopped download left
+                for file in complete.iterdir():
+                    file.replace(folder / file.name)
+            else:
+                complete.rename(folder)
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise DatasetError(f"cannot write to {folder}: {reason}; nothing was left half written") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         remove_if_empty(folder, root)

@@ -13,6 +13,9 @@ from labelchain.envs.datasets.arff import ArffTable
 from labelchain.envs.datasets.arff_rows import ArffAttribute
 from labelchain.envs.datasets.checks import DatasetError
 
+MAX_DENSE = 100_000_000
+"""Nominal attributes that would make more numbers than this make the features sparse."""
+
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_array
 
 
@@ -27,7 +30,8 @@ def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
         columns: The positions of the attributes.
 
     Returns:
-        ``(num_rows, num_columns)``, dense or a ``csr_array`` as the table is.
+        ``(num_rows, num_columns)``, dense or a ``csr_array`` as the table is; a ``csr_array`` too if the
+        columns of nominal attributes would make more than :data:`MAX_DENSE` numbers.
 
     Raises:
         DatasetError: If a number is too large for float32.
@@ -36,17 +40,30 @@ def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
     attributes = [table.attributes[column] for column in columns]
     if all(a.values is None or _numbers(a) in ([0.0, 1.0], [0.0]) for a in attributes):
         return table.values[:, columns].astype(np.float32)  # the positions of the values are the numbers
+    width = sum(1 if a.values is None or _numbers(a) else len(a.values) for a in attributes)
+    is_sparse = table.is_sparse or table.lines.size * width > MAX_DENSE
     by_column: Any = sparse.csc_array(table.values) if table.is_sparse else table.values
     blocks = []
     for column, attribute in zip(columns, attributes, strict=True):
         block = by_column[:, [column]]  # (num_rows, 1)
         if attribute.values is not None:
-            codes = (block.toarray() if table.is_sparse else block).astype(np.int64)
+            codes = (block.toarray() if table.is_sparse else block).ravel().astype(np.int64)
             numbers = _numbers(attribute)
-            block = np.array(numbers)[codes] if numbers else codes == np.arange(len(attribute.values))
-        blocks.append(sparse.csc_array(block) if table.is_sparse else block)
-    joined = sparse.csr_array(sparse.hstack(blocks)) if table.is_sparse else np.hstack(blocks)
+            block = np.array(numbers)[codes, None] if numbers else _one_hot(codes, len(attribute.values))
+        blocks.append(sparse.csc_array(block) if is_sparse else _dense(block))
+    joined = sparse.csr_array(sparse.hstack(blocks)) if is_sparse else np.hstack(blocks)
     return joined.astype(np.float32)
+
+
+def _one_hot(codes: NDArray[np.int64], num_values: int) -> sparse.csr_array:
+    """``(num_rows, num_values)``; memory grows with the rows, not with the values that are declared."""
+    ones, ends = np.ones(codes.size, dtype=np.float32), np.arange(codes.size + 1)
+    return sparse.csr_array((ones, codes, ends), shape=(codes.size, num_values))
+
+
+def _dense(block: Any) -> NDArray[Any]:
+    dense: NDArray[Any] = block.toarray() if sparse.issparse(block) else block
+    return dense
 
 
 def encoded_names(table: ArffTable, columns: Sequence[int]) -> list[str]:

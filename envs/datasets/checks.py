@@ -108,6 +108,15 @@ def check_disjoint(splits: Mapping[str, NDArray[np.int64]], name: str) -> None:
         )
 
 
+def check_name(name: str) -> None:
+    """Raise DatasetError unless a data set's name can be part of a file's name and of a table."""
+    if any(char in "/\\" or not char.isprintable() for char in name):
+        raise DatasetError(
+            f"a data set cannot be called {name[:70]!r}: its name becomes part of folder names; expected text "
+            "without slashes and control characters"
+        )
+
+
 def check_names(name: str, what: str, names: tuple[str, ...], count: int, *, unique: bool = True) -> None:
     """Raise DatasetError unless there is one name each, all different if ``unique``."""
     if len(names) != count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from labelchain.envs.datasets.checks import (
     as_labels,
     as_rows,
     check_disjoint,
+    check_name,
     check_names,
     hold_out,
 )
@@ -101,9 +103,10 @@ class MultilabelDataset:
             annotations: See the class.
 
         Raises:
-            DatasetError: If shapes disagree, a feature is not finite, a label value is neither 0 nor 1, a
+            DatasetError: If the name has a slash or control character, shapes disagree, a feature is not finite, a label value is neither 0 nor 1, a
                 split is empty, out of range or overlaps another, or names are missing or repeated.
         """
+        check_name(name)
         features, feature_columns = unframed(features)
         feature_names = feature_columns if feature_names is None else feature_names
         labels, label_columns = unframed(labels)
@@ -120,7 +123,9 @@ class MultilabelDataset:
         check_names(name, "label", names, y.shape[1])
         if feature_names is not None:
             check_names(name, "feature", tuple(feature_names), x.shape[1], unique=False)
-        if image_shape is not None and image_shape[0] * image_shape[1] != x.shape[1]:
+        if image_shape is not None and (
+            min(image_shape) < 1 or image_shape[0] * image_shape[1] != x.shape[1]
+        ):
             raise DatasetError(f"{name}: image_shape {image_shape} does not hold {x.shape[1]} features")
         train = as_rows(train_rows, y.shape[0], f"{name}: training split")
         if validation_rows is None:
@@ -162,6 +167,18 @@ class MultilabelDataset:
     def is_sparse(self) -> bool:
         """Whether the features are stored as a SciPy CSR array."""
         return bool(sparse.issparse(self.features))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A checksum of features, labels and splits, in hexadecimal: other data of the same name differ."""
+        features: Any = self.features
+        parts = [features.data, features.indices, features.indptr] if self.is_sparse else [features]
+        parts += [self.labels.indices, self.labels.indptr, *(self.splits[split] for split in SPLITS)]
+        checksum = hashlib.sha256(repr((self.features.shape, self.labels.shape)).encode())
+        for part in parts:
+            kind = np.float32 if part.dtype.kind == "f" else np.int64
+            checksum.update(np.ascontiguousarray(part, dtype=kind))
+        return checksum.hexdigest()
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of a split, ``(num_rows_in_split,)``.

@@ -16,7 +16,7 @@ from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.loading import UnknownDatasetError, unknown_name
 from labelchain.envs.datasets.places import by_hand, entry_named, is_built_in, place_of, storage_folder
 from labelchain.envs.datasets.storage import has_checksum, record, remove_if_empty
-from labelchain.envs.files import grant_usual_access
+from labelchain.envs.files import grant_usual_access, remove_unfinished, staging_folder
 
 MIRROR_VARIABLE = "LABELCHAIN_MIRROR"
 """The environment variable with an address to download from in place of the original one. The files of a set
@@ -63,6 +63,7 @@ def download_dataset(name: str, progress: Progress | None = None) -> Path:
         raise DownloadError(f"{entry.name} has no address to download from. {by_hand(entry)}")
     root = storage_folder()
     folder = place_of(entry, root)
+    remove_unfinished(folder)  # of a download that was killed
     if missing := [file for file in entry.downloads if not has_checksum(folder / file.name, file)]:
         _logger.info("downloading %s from %s to %s", entry.name, base_address(entry), folder)
         try:
@@ -98,15 +99,17 @@ def _download(entry: CatalogueEntry, file: DataFile, folder: Path, progress: Pro
     base = base_address(entry)
     url = base + file.name
     try:
-        with _quiet(pooch.get_logger()):
+        # Pooch's own temporary files would stay where the data are if this process is killed.
+        with _quiet(pooch.get_logger()), staging_folder(folder) as staging:
             fetcher = pooch.create(
-                path=folder,
+                path=staging,
                 base_url=base,
                 registry={file.name: f"sha256:{file.sha256}"},
                 retry_if_failed=RETRIES,
             )
             fetcher.fetch(file.name, downloader=_Downloader(file, progress))
-        grant_usual_access(folder / file.name)  # pooch writes with mkstemp
+            grant_usual_access(staging / file.name)  # pooch writes with mkstemp
+            (staging / file.name).replace(folder / file.name)
         record(folder, [file.name])
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else "unknown"

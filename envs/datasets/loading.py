@@ -134,7 +134,7 @@ def _parts(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         try:
             paths = json.loads(text)
-        except ValueError:
+        except (RecursionError, ValueError):
             return text, None
         if isinstance(paths, list) and len(paths) == 2 and all(isinstance(path, str) for path in paths):
             return paths[0], paths[1]

@@ -48,6 +48,8 @@ def read_npz(path: Path, name: str | None = None) -> MultilabelDataset:
         if missing := [key for key in _REQUIRED if key not in arrays]:
             raise DatasetError(f"missing {', '.join(missing)}; expected the keys {', '.join(_REQUIRED)}")
         stored_name = arrays.get("name", np.array(path.stem))
+        if stored_name.shape != () or stored_name.dtype.kind != "U":
+            raise DatasetError(f"name must be a text, got {stored_name.shape} of {stored_name.dtype}")
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is refused
             return _from_arrays(str(stored_name) if name is None else name, arrays)
     except DatasetError as error:

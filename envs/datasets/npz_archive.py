@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
@@ -14,6 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.files import written_beside
 
 Arrays = Mapping[str, NDArray[Any]]
 _KINDS = "biufU"
@@ -37,9 +39,13 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with file, zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            if (total := sum(member.file_size for member in members)) > _memory():
+                raise DatasetError(f"declares {total:,} bytes, more than the memory of this machine")
             return {member.filename.removesuffix(".npy"): _load_member(archive, member) for member in members}
-    except (DatasetError, MemoryError):
+    except DatasetError:
         raise
+    except MemoryError as error:
+        raise DatasetError("its arrays do not fit into memory") from error
     except (
         Exception
     ) as error:  # of a damaged file, zipfile, zlib and NumPy's header parser raise a dozen kinds
@@ -52,16 +58,21 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     Raises:
         DatasetError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        if not path.parent.is_dir():  # it is not made: its name may be a slip
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise DatasetError(f"cannot write the file: {error.strerror}") from error
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has; where it does not say, more than any file is allowed."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # pragma: no cover - not on this platform
+        return 1 << 40
 
 
 def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

@@ -123,7 +123,7 @@ def _stored(root: Path) -> list[tuple[str, Path]]:
             folders = sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
             found += [(folder.name, folder) for folder in folders if _holds_data(folder)]
     if root.is_dir():
-        found += [(path.stem, path) for path in sorted(root.glob("*.npz"))]
+        found += [(path.stem, path) for path in sorted(root.glob("*.npz")) if path.name[0] != "."]
     return found
 
 

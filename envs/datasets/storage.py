@@ -43,7 +43,7 @@ def recorded(folder: Path) -> list[str]:
     """The names of the files that labelchain put into a folder."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return []
     if not isinstance(names, list):
         return []

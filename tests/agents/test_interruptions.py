@@ -234,6 +234,21 @@ def test_a_loss_that_is_not_finite_names_the_learner_the_epoch_the_batch_and_its
     named = str(caught.value).partition("(rows [")[2].partition("]")[0]
     assert {int(row) for row in named.split(",")} <= set(dataset.rows("train").tolist())
     assert not (run.directory / "model.pt").exists()
+    good = f"; epoch {epoch - 1} is in {run.directory / 'last.pt'}"
+    assert (good in str(caught.value)) == (epoch > 1)
+
+
+@pytest.mark.parametrize(
+    "content", [{"epoch": float("inf")}, {"best": []}, {"optimiser": {"param_groups": [3]}}]
+)
+def test_a_last_checkpoint_of_other_content_is_refused(make_run, dataset, content):
+    run = make_run("always-random")
+    with pytest.raises(KeyboardInterrupt):
+        train_counted(run, dataset, Counted(), interrupt)
+    last = run.directory / "last.pt"
+    torch.save(load_tensors(last) | content, last)
+    with pytest.raises(RunError, match=r"last\.pt does not belong to this run"):
+        train_counted(run, dataset, Counted())
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "text", "format", "list", "missing"])

@@ -166,6 +166,15 @@ def test_a_folder_of_another_data_set_is_refused(make_run):
             '{"settings": {}, "learner": "a", "dataset": "b", "seed": "x"}',
             "is not the configuration of a run",
         ),
+        (
+            '{"settings": {"epochs": 1.5}, "learner": "a", "dataset": "b", "seed": 0}',
+            r"epochs must be of type int, got 1\.5",
+        ),
+        (
+            '{"settings": {"epochs": true}, "learner": "a", "dataset": "b", "seed": 0}',
+            "epochs must be of type int, got True",
+        ),
+        ("[" * 100_000, "cannot be read as JSON"),
     ],
 )
 def test_a_configuration_that_is_none_is_refused(tmp_path, content, message):
@@ -184,6 +193,16 @@ def test_a_damaged_result_is_refused(make_run, content):
         _ = run.result
     with pytest.raises(RunError, match=r"result\.json"):
         run.seconds()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "true", '"1"', "null"])
+def test_a_result_of_other_things_than_numbers_is_refused(make_run, value):
+    run = make_run("chain-pg")
+    run.finish(dict.fromkeys((*RANKING_METRICS, *LABEL_SET_METRICS), 0.5), 2.5)
+    path = run.directory / "result.json"
+    path.write_text(path.read_text().replace("0.5", value, 1))
+    with pytest.raises(RunError, match="it needs metrics and seconds; remove it"):
+        _ = run.result
 
 
 def test_a_result_is_read_as_it_was_written(make_run):

@@ -3,6 +3,7 @@
 import json
 import statistics
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -121,6 +122,46 @@ def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it
     assert comparison.worked == []
     assert not (comparison.folder / "freq2rare").exists()
     assert (comparison.folder / "results.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage", [{"learners": {"popularity": {"P@1": {"values": "ab"}}}}, {"learners": []}]
+)
+def test_results_that_are_none_are_refused(comparison, damage):
+    comparison("popularity", seeds=1)
+    path = comparison.folder / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(RunError, match=r"results\.json is not the result of a comparison"):
+        comparison("popularity", seeds=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [(5, "labels from 0 to 4"), (-2, "labels from 0"), (0.5, "whole")]
+)
+def test_predictions_of_other_labels_are_refused(comparison, dataset, wrong, message):
+    """A label out of range would count as one of the next row."""
+    comparison("popularity", seeds=1)
+    run = Run.open(comparison.folder / "popularity" / "seed-0")
+    path = run.directory / "predictions.npz"
+    arrays = dict(np.load(path))
+    ranking = arrays["chain/ranking"].astype(np.float64 if wrong == 0.5 else np.int32)
+    ranking[3, 1] = wrong
+    np.savez(path, **arrays | {"chain/ranking": ranking})
+    with pytest.raises(RunError, match=rf"predictions\.npz does not hold.*{message}"):
+        comparison("popularity", seeds=1)
+
+
+def test_finished_runs_of_other_settings_or_data_are_refused(comparison, dataset, make_dataset):
+    """Of a comparison that was stopped before it had results: they would be mixed with new ones."""
+    comparison("popularity", "rare2freq", seeds=1)
+    (comparison.folder / "results.json").unlink()
+    with pytest.raises(RunError, match="another width: 8, not 9"):
+        comparison("popularity", seeds=1, settings=TINY.with_changes({"width": 9}))
+    changed = make_dataset(seed=1)
+    assert (changed.name, changed.features.shape) == (dataset.name, dataset.features.shape)
+    with pytest.raises(RunError, match="holds a run on random as it was before its files changed"):
+        compare(changed, "random", ["popularity"], 1, TINY, comparison.folder, lambda *_: silent)
+    comparison("popularity", seeds=1)
 
 
 def test_an_interrupted_comparison_goes_on(comparison, dataset, monkeypatch):

@@ -90,6 +90,7 @@ def test_a_worker_that_is_killed_is_named_by_its_cell(tmp_path, dataset):
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.faults
 def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from labelchain.envs.datasets import DatasetError
 from labelchain.envs.datasets.arff import ArffTable, read_arff
@@ -276,6 +277,20 @@ def test_nominal_attributes_become_numbers(read: Reader) -> None:
     assert encoded.dtype == np.float32
     assert encoded.tolist() == [[0, 1, 0, 1, 1, 7, 1, 0, 0.5], [0, 0, 1, 0, 0, 7, 0, 1, -1]]
     assert encode(table, [5, 1]).tolist() == [[0.5, 1], [-1, 0]]
+
+
+def test_many_declared_values_make_sparse_columns(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a few kilobytes may declare values that, one column each, fill the memory with zeros."""
+    rows = "2,1,1,7,no,0.5\n3,0,0,7,yes,-1\n"
+    dense = encode(read(ENCODED + rows), range(6))
+    monkeypatch.setattr("labelchain.envs.datasets.arff_encoding.MAX_DENSE", 2 * len(ENCODED_NAMES) - 1)
+    many = encode(read(ENCODED + rows), range(6))
+    assert sparse.issparse(many)
+    assert many.dtype == np.float32
+    assert many.toarray().tolist() == dense.tolist()
+    values = ",".join(map(str, range(20_000)))
+    text = f"@relation r\n@attribute a {{{values}}}\n@attribute b {{{values}}}\n@data\n"
+    assert encode(read(text + "3,4\n" * 20_000), [0, 1]).nnz == 40_000
 
 
 def test_first_declared_value_of_a_sparse_row(read: Reader) -> None:

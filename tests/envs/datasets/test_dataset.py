@@ -106,6 +106,20 @@ def test_feature_range(convert: Any) -> None:
     assert build(features=convert(FEATURES * 0)).feature_range() == (0.0, 1.0)
 
 
+def test_the_fingerprint_is_that_of_the_content() -> None:
+    assert build().fingerprint == build(name="other", label_names=["a", "b", "c"]).fingerprint
+    sparse_ones = [build(features=sparse.csr_array(FEATURES)), build(labels=sparse.csc_array(LABELS))]
+    assert sparse_ones[1].fingerprint == build().fingerprint
+    others = [
+        build(features=FEATURES + 1),
+        build(labels=1 - LABELS),
+        build(features=FEATURES.reshape(6, 2)[:, :1]),
+        build(test_rows=[4]),
+        sparse_ones[0],
+    ]
+    assert len({data.fingerprint for data in [build(), *others]}) == 1 + len(others)
+
+
 def test_a_deep_copy_is_the_data_set_itself() -> None:
     dataset = build()
     assert copy.deepcopy({"dataset": dataset})["dataset"] is dataset
@@ -162,6 +176,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"label_names": ["a", "b"]}, "toy: expected 3 label names, got 2"),
     ({"label_names": ["a", "b", "a"]}, "toy: label names must differ, but 'a' occurs twice"),
     ({"feature_names": ["a"]}, "toy: expected 2 feature names, got 1"),
+    ({"image_shape": (-1, -2)}, "toy: image_shape (-1, -2) does not hold 2 features"),
+    ({"name": "../elsewhere"}, "a data set cannot be called '../elsewhere': its name becomes part of folder"),
+    ({"name": "a\nb"}, "expected text without slashes and control characters"),
     ({"image_shape": (2, 2)}, "toy: image_shape (2, 2) does not hold 2 features"),
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from labelchain.envs.datasets import DatasetError, load_dataset, read_meka
+from labelchain.envs.datasets.meka import is_meka
 
 ROWS = ["1,0,0.5,red", "0,0,1.5,green", "0,1,2.5,blue", "1,1,3.5,red", "0,1,4.5,red"]
 
@@ -94,3 +95,10 @@ def test_wrong_rows(tmp_path: Path) -> None:
     other.write_text(path.read_text().replace("size", "height"))
     with pytest.raises(DatasetError, match="headers differ: 'size' numeric in"):
         read_meka(meka(tmp_path), other)
+
+
+@pytest.mark.parametrize("text", ["", "% only a comment\n", "\n\n"])
+def test_a_file_without_anything_is_not_of_this_format(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "set.arff"
+    path.write_text(text)
+    assert not is_meka(path)

@@ -58,8 +58,9 @@ def datasets(draw: st.DrawFn) -> MultilabelDataset:
     cuts = sorted(draw(st.lists(st.integers(1, num_rows - 1), min_size=2, max_size=2, unique=True)))
     train, validation, test = np.split(rows, cuts)
     name = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+    printable = st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\")
     return MultilabelDataset.from_arrays(
-        draw(name),
+        draw(st.text(printable, max_size=5)),
         features,
         labels,
         train_rows=train,
@@ -185,6 +186,9 @@ DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({"y_names": np.array([1, 2, 3])}, "y_names must be a row of text, got shape (3,) of int64"),
     ({"x_names": np.array("abc")}, "x_names must be a row of text, got shape () of <U3"),
     ({"image_shape": np.array([6])}, "image_shape must be a row of 2 integers, got shape (1,) of int64"),
+    ({"image_shape": np.array([-2, -3])}, "image_shape (-2, -3) does not hold 6 features"),
+    ({"name": np.array("../../x")}, "a data set cannot be called '../../x'"),
+    ({"name": np.array(["a", "b"])}, "name must be a text, got (2,) of <U1"),
     ({"image_shape": np.array([6, 2])}, "image_shape (6, 2) does not hold 6 features"),
     (
         {"annotation_names": np.array(["blur"])},
@@ -216,6 +220,15 @@ def test_no_archive(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(
         DatasetError, match=r"set\.npz: not an \.npz file, or damaged: File is not a zip file"
+    ):
+        read_npz(path)
+
+
+def test_more_than_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path, arrays(x_data=np.zeros(100_000)))
+    monkeypatch.setattr("labelchain.envs.datasets.npz_archive._memory", lambda: 500_000)
+    with pytest.raises(
+        DatasetError, match=r"declares 80\d,\d\d\d bytes, more than the memory of this machine"
     ):
         read_npz(path)
 

@@ -1,0 +1,54 @@
+"""Files that are written beside and renamed, and what a killed process leaves of them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from labelchain.envs.files import remove_unfinished, staging_folder, written_beside
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks")
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from labelchain.envs.files import staging_folder, written_beside
+folder = Path(sys.argv[1])
+with written_beside(folder / "set.npz") as temporary, staging_folder(folder) as staging:
+    temporary.write_text("half")
+    (staging / "part").write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_leaves_is_hidden_and_removed(tmp_path):
+    (tmp_path / "kept").write_text("mine")
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert done.returncode == -9
+    left = {path.name for path in tmp_path.iterdir()} - {"kept"}
+    assert len(left) == 2
+    assert all(name.startswith(".unfinished-") for name in left)
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_is_being_written_stays(tmp_path):
+    with written_beside(tmp_path / "file") as temporary, staging_folder(tmp_path) as staging:
+        temporary.write_text("new")
+        remove_unfinished(tmp_path)
+        assert temporary.exists()
+        assert staging.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), staging_folder(tmp_path / "deep" / "er") as staging:
+        (staging / "file").write_text("half")
+        raise KeyboardInterrupt
+    assert list((tmp_path / "deep" / "er").iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_has_nothing_to_remove(tmp_path):
+    remove_unfinished(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
