@@ -157,7 +157,9 @@ class Run:
         metrics, seconds = content.get("metrics"), content.get("seconds")
         wanted = {*RANKING_METRICS, *LABEL_SET_METRICS}
         complete = isinstance(metrics, dict) and wanted <= metrics.keys()
-        numbers = [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
+        numbers: list[Any] = (
+            [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
+        )
         if not all(type(number) in (int, float) and abs(number) < math.inf for number in numbers):
             raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
         return content

@@ -81,6 +81,16 @@ def is_xc(first_line: str) -> bool:
     return _HEADER.fullmatch(first_line) is not None
 
 
+def xc_sizes(path: Path) -> tuple[int, int, int]:
+    """The rows, features and labels that a file declares.
+
+    Raises:
+        DatasetError: If it has no such header.
+    """
+    with open_text(path) as file:
+        return _read_header(path, file.readline(1000))
+
+
 def _read_header(path: Path, line: str) -> tuple[int, int, int]:
     header = _HEADER.fullmatch(line)
     if header is None:
