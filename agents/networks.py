@@ -73,6 +73,11 @@ def _chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, tra
     return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
 
 
+def _precise(logits: Tensor) -> Tensor:
+    """Losses and probabilities are too fine for bfloat16, which products may give (``Settings.precision``)."""
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
+
+
 class ChainNetwork(nn.Module):
     """The network of every learner here; make one with :func:`make_network`.
 
@@ -149,7 +154,7 @@ class ChainNetwork(nn.Module):
         Returns:
             ``(n, num_labels + 1)``; minus infinity for emitted labels.
         """
-        logits = self.logits(state).float()
+        logits = _precise(self.logits(state))
         logits[:, : self.num_labels].masked_fill_(emitted, -torch.inf)
         return logits.log_softmax(dim=-1)
 
@@ -201,7 +206,7 @@ class SumNetwork(ChainNetwork):
         logits = self.output(_chain_dropout(hidden, rows, len(chains), rate, training))
         if self.skip is not None:
             logits = logits + self.skip(inputs).index_select(0, rows)
-        return logits.float(), hidden  # losses are too fine for bfloat16, see Settings.precision
+        return _precise(logits), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         inputs = self._scaled(features)
@@ -275,7 +280,8 @@ class GRUNetwork(ChainNetwork):
         wanted = found[kept]
         hidden, embedded, rows = (tensor.index_select(0, wanted) for tensor in (hidden, embedded, rows))
         dropped = _chain_dropout(hidden, rows, num_rows, rate, training)
-        return self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1)))).float(), hidden
+        logits = self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1))))
+        return _precise(logits), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         inputs = self._scaled(features)

@@ -2,7 +2,7 @@
 
 ``ClassifierChain(LogisticRegression())``, scikit-learn's defaults throughout, is fitted on the training and
 validation rows; chain-pg is trained on the training rows with labelchain's settings, its model selected on
-the validation rows. Both answer the test rows, from the features as they are stored to label sets; in a second
+the validation rows. Both answer the test rows, from the features as they are stored to label sets; in another
 row of the table, ours gives a ranking too, which scikit-learn's chain does not have.
 """
 

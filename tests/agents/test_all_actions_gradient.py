@@ -6,7 +6,6 @@ import torch
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import Batch
 from labelchain.agents.networks import NetworkConfig, build_network
-from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.envs.rewards import make_reward
 
@@ -37,11 +36,11 @@ def test_it_is_that_of_finite_differences(cell, reward, power):
     net = small_network(cell, 6).double()
     labels = torch.tensor([[0, 1, 4], [2, -1, -1], [-1, -1, -1], [3, 5, 0], [3, 5, -1]])
     batch = Batch(torch.randn(5, 2, dtype=torch.float64), labels)
-    objective = ExpectedRewardObjective(make_reward(reward, 6), 4, OrderFreeObjective(), power)
+    objective = ExpectedRewardObjective(make_reward(reward, 6), 4, power)
     actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
 
     def value():
-        return objective.expected_rewards(net, batch, actions)[1].sum()
+        return objective.along(net, batch, actions).maximised.sum()
 
     found, step = flat_gradient(value(), net), 1e-6
     for _ in range(8):
@@ -67,13 +66,13 @@ def test_it_is_the_mean_of_sampled_estimates_of_which_it_needs_far_fewer(cell, r
     features, labels = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 2]])
     paid = make_reward(reward, 3)
     sampled = PolicyGradientObjective(paid, limit, 0.0, entropy=0.0)
-    every = ExpectedRewardObjective(paid, limit, OrderFreeObjective())
+    every = ExpectedRewardObjective(paid, limit)
 
     def estimates(copies, seed):
         """Of as many chains: from all actions, and from sampled ones."""
         batch = Batch(features.expand(copies, -1), labels.expand(copies, -1))
         actions = every.draw(net, batch, torch.Generator().manual_seed(seed)).actions
-        of_all = flat_gradient(every.expected_rewards(net, batch, actions)[1].sum() / copies, net)
+        of_all = flat_gradient(every.along(net, batch, actions).maximised.sum() / copies, net)
         loss, _ = sampled.loss(net, batch, torch.Generator().manual_seed(seed))
         return of_all, -flat_gradient(loss, net)
 
