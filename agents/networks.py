@@ -74,7 +74,7 @@ def _chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, tra
 
 
 def _precise(logits: Tensor) -> Tensor:
-    """Losses and probabilities are too fine for bfloat16, which products may give (``Settings.precision``)."""
+    """Losses and probabilities are too fine for bfloat16, which ``Settings.precision`` may ask for."""
     return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
