@@ -81,7 +81,9 @@ def load_predictions(run: Run, num_rows: int, num_labels: int) -> Decoded:
         }
         if any(array.ndim != 2 or len(array) != num_rows for array in arrays.values()):
             raise ValueError(f"expected {num_rows} rows in each array")
-        if any(array.min(initial=-1) < -1 or array.max(initial=-1) >= num_labels for array in arrays.values()):
+        if any(
+            array.min(initial=-1) < -1 or array.max(initial=-1) >= num_labels for array in arrays.values()
+        ):
             raise ValueError(f"expected labels from 0 to {num_labels - 1}")
     except (KeyError, ValueError) as error:
         raise RunError(

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from labelchain.agents.checkpoints import load_chain_model, load_tensors, record_of, save_chain_model, save_tensors
+from labelchain.agents.checkpoints import (
+    load_chain_model,
+    load_tensors,
+    record_of,
+    save_chain_model,
+    save_tensors,
+)
 from labelchain.agents.networks import NetworkConfig, build_network
 from labelchain.agents.runs import RunError
 

@@ -133,8 +133,8 @@ def test_a_failing_save_leaves_the_last_good_epoch(make_run, dataset, monkeypatc
         train_counted(stopped, dataset, Counted(), stop_at_two)
     before = (stopped.directory / "last.pt").read_bytes()
 
-    def full(content, path):
-        path.write_bytes(b"half")
+    def full(content, file):
+        file.write(b"half")
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
@@ -238,7 +238,9 @@ def test_a_loss_that_is_not_finite_names_the_learner_the_epoch_the_batch_and_its
     assert (good in str(caught.value)) == (epoch > 1)
 
 
-@pytest.mark.parametrize("content", [{"epoch": float("inf")}, {"best": []}, {"optimiser": {"param_groups": [3]}}])
+@pytest.mark.parametrize(
+    "content", [{"epoch": float("inf")}, {"best": []}, {"optimiser": {"param_groups": [3]}}]
+)
 def test_a_last_checkpoint_of_other_content_is_refused(make_run, dataset, content):
     run = make_run("always-random")
     with pytest.raises(KeyboardInterrupt):

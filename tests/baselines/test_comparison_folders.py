@@ -124,7 +124,9 @@ def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it
     assert (comparison.folder / "results.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [{"learners": {"popularity": {"P@1": {"values": "ab"}}}}, {"learners": []}])
+@pytest.mark.parametrize(
+    "damage", [{"learners": {"popularity": {"P@1": {"values": "ab"}}}}, {"learners": []}]
+)
 def test_results_that_are_none_are_refused(comparison, damage):
     comparison("popularity", seeds=1)
     path = comparison.folder / "results.json"
@@ -133,7 +135,9 @@ def test_results_that_are_none_are_refused(comparison, damage):
         comparison("popularity", seeds=1)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [(5, "labels from 0 to 4"), (-2, "labels from 0"), (0.5, "whole")])
+@pytest.mark.parametrize(
+    ("wrong", "message"), [(5, "labels from 0 to 4"), (-2, "labels from 0"), (0.5, "whole")]
+)
 def test_predictions_of_other_labels_are_refused(comparison, dataset, wrong, message):
     """A label out of range would count as one of the next row."""
     comparison("popularity", seeds=1)

@@ -15,7 +15,13 @@ def data():
     labels[0] = 1
     names = [f"label number {i}" for i in range(40)]
     return MultilabelDataset.from_arrays(
-        "many", np.ones((4, 3)), labels, train_rows=[0, 1], validation_rows=[2], test_rows=[3], label_names=names
+        "many",
+        np.ones((4, 3)),
+        labels,
+        train_rows=[0, 1],
+        validation_rows=[2],
+        test_rows=[3],
+        label_names=names,
     )
 
 

@@ -227,7 +227,9 @@ def test_no_archive(tmp_path: Path, content: bytes) -> None:
 def test_more_than_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path, arrays(x_data=np.zeros(100_000)))
     monkeypatch.setattr("labelchain.envs.datasets.npz_archive._memory", lambda: 500_000)
-    with pytest.raises(DatasetError, match=r"declares 80\d,\d\d\d bytes, more than the memory of this machine"):
+    with pytest.raises(
+        DatasetError, match=r"declares 80\d,\d\d\d bytes, more than the memory of this machine"
+    ):
         read_npz(path)
 
 
