@@ -112,8 +112,8 @@ def check_name(name: str) -> None:
     """Raise DatasetError unless a data set's name can be part of a file's name and of a table."""
     if any(char in "/\\" or not char.isprintable() for char in name):
         raise DatasetError(
-            f"a data set cannot be called {name[:70]!r}: its name becomes part of folder names; expected text "
-            "without slashes and control characters"
+            f"a data set cannot be called {name[:70]!r}: its name becomes part of folder names; expected "
+            "text without slashes and control characters"
         )
 
 

@@ -103,8 +103,9 @@ class MultilabelDataset:
             annotations: See the class.
 
         Raises:
-            DatasetError: If the name has a slash or control character, shapes disagree, a feature is not finite, a label value is neither 0 nor 1, a
-                split is empty, out of range or overlaps another, or names are missing or repeated.
+            DatasetError: If the name has a slash or control character, shapes disagree, a feature is not
+                finite, a label value is neither 0 nor 1, a split is empty, out of range or overlaps another,
+                or names are missing or repeated.
         """
         check_name(name)
         features, feature_columns = unframed(features)
