@@ -178,7 +178,7 @@ class MultilabelDataset:
         checksum = hashlib.sha256(repr((self.features.shape, self.labels.shape)).encode())
         for part in parts:
             kind = np.float32 if part.dtype.kind == "f" else np.int64
-            checksum.update(np.ascontiguousarray(part, dtype=kind))
+            checksum.update(np.ascontiguousarray(part, dtype=kind).data)
         return checksum.hexdigest()
 
     def rows(self, split: str) -> NDArray[np.int64]:
