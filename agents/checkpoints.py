@@ -60,10 +60,10 @@ def load_tensors(path: Path) -> dict[str, Any]:
         RunError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
     try:
-        _check_archive(path)
+        packed = _verified(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(packed, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RunError(
             f"{path} does not exist: the run was not trained, or its folder was moved in part"
@@ -82,17 +82,23 @@ def load_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_archive(path: Path) -> None:
-    """Raise an exception of any kind unless a file is a whole archive that holds what it declares.
+def _verified(path: Path) -> io.BytesIO:
+    """A fresh archive with the parts of a file, whose checksums are right; any exception if they are not.
 
-    torch itself verifies no checksum, inflates whatever is compressed, and takes memory for whatever sizes a
-    file in its older format declares.
+    torch itself verifies no checksum, believes headers (a wrong bit there can make it read memory that nobody
+    has written), inflates what is compressed, and takes memory for whatever its older format declares.
     """
-    with zipfile.ZipFile(path) as archive:
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+    fresh = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(fresh, "w") as copy:
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("its parts are compressed")
-        if (damaged := archive.testzip()) is not None:
-            raise ValueError(f"the checksum of {damaged} is wrong")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("its parts are larger than the whole")
+        for member in members:
+            copy.writestr(zipfile.ZipInfo(member.filename), archive.read(member))
+    fresh.seek(0)
+    return fresh
 
 
 def save_chain_model(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -45,6 +44,10 @@ LAYOUT = {
     }.items()
 }
 """The curves that matter most, side by side in TensorBoard's tab of custom scalars."""
+
+
+MOST = 1e300
+"""What is larger in a result is damage."""
 
 
 class RunError(ValueError):
@@ -157,10 +160,8 @@ class Run:
         metrics, seconds = content.get("metrics"), content.get("seconds")
         wanted = {*RANKING_METRICS, *LABEL_SET_METRICS}
         complete = isinstance(metrics, dict) and wanted <= metrics.keys()
-        numbers: list[Any] = (
-            [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
-        )
-        if not all(type(number) in (int, float) and abs(number) < math.inf for number in numbers):
+        numbers = [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
+        if not all(_is_number(number) for number in numbers):
             raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
         return content
 
@@ -235,6 +236,11 @@ class RunLogger:
             self.writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self.writer.add_custom_scalars(LAYOUT)
         self.writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value from JSON is a number that a float can hold, and not NaN."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
 def _check_types(settings: Settings) -> None:

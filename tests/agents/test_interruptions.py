@@ -133,8 +133,8 @@ def test_a_failing_save_leaves_the_last_good_epoch(make_run, dataset, monkeypatc
         train_counted(stopped, dataset, Counted(), stop_at_two)
     before = (stopped.directory / "last.pt").read_bytes()
 
-    def full(content, path):
-        path.write_bytes(b"half")
+    def full(content, file):
+        file.write(b"half")
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
