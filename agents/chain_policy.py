@@ -12,8 +12,9 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork, NetworkConfig, State
 from labelchain.agents.decoding import StepModel, draw
-from labelchain.agents.networks import ChainNetwork, NetworkConfig, State, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.scaling import Scaling
 
 Observation = dict[str, NDArray[Any]]
@@ -21,7 +22,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class ChainPolicy(BasePolicy):
-    """A :class:`labelchain.agents.networks.ChainNetwork` with the interface of SB3's policies.
+    """A :class:`labelchain.agents.chain_network.ChainNetwork` with the interface of SB3's policies.
 
     :meth:`predict` works as that of sb3-contrib's recurrent policies: give it the state that it returned the
     step before. It also takes masks, as sb3-contrib's maskable policies do; without any it already masks the
@@ -39,7 +40,7 @@ class ChainPolicy(BasePolicy):
         scaling: How the network scales its input, see :class:`labelchain.agents.scaling.InputScaler`.
         optimizer_class: Makes the optimiser.
         optimizer_kwargs: Further arguments of the optimiser.
-        **network: The fields of :class:`labelchain.agents.networks.NetworkConfig`: ``cell``, ``width``, ...
+        **network: The fields of :class:`NetworkConfig`: ``cell``, ``width``, ...
 
     Attributes:
         network: The chain network; in eval mode it can be decoded as any other.

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from labelchain.agents.chain_network import ChainNetwork, NetworkConfig
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
-from labelchain.agents.networks import ChainNetwork, NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.runs import RunError
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labelchain.agents.chain_network import State
 from labelchain.agents.decoding import ChainPredictor, StepModel, decode_greedily
-from labelchain.agents.networks import State
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKED, RANKING_METRICS, Predictions
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelchain.agents.networks import State
+from labelchain.agents.chain_network import State
 from labelchain.envs.metrics import RANKED, Predictions
 
 

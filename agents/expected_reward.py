@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
-from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.policy_gradient import Rollout, emitted_before
 from labelchain.envs.rewards import Reward
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelchain.agents.networks import ChainNetwork
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.envs.datasets import MultilabelDataset
 
 Logs = dict[str, float]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch, Logs, RandomOrder, chain_targets, sort_by_keys
-from labelchain.agents.networks import ChainNetwork
 
 
 class OrderFreeObjective:

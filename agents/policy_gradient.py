@@ -12,9 +12,9 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs, Objective
-from labelchain.agents.networks import ChainNetwork
 from labelchain.envs.rewards import Reward
 
 VALUE_WEIGHT = 0.5

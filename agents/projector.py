@@ -10,8 +10,8 @@ from google.protobuf import text_format
 from numpy.typing import NDArray
 from tensorboard.plugins.projector import ProjectorConfig
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.networks import ChainNetwork
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.files import written_beside

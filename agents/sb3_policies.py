@@ -13,9 +13,9 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
+from labelchain.agents.chain_network import State
 from labelchain.agents.decoding import ChainPredictor, StepModel
 from labelchain.agents.extractors import RowExtractor
-from labelchain.agents.networks import State
 
 
 def policy_predictor(model: BaseAlgorithm, max_labels: int) -> ChainPredictor:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from labelchain.agents.networks import NetworkConfig
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.envs import default_max_labels
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.checkpoints import (
     FORMAT,
     Record,
@@ -22,7 +23,7 @@ from labelchain.agents.checkpoints import (
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.gradient_step import gradient_step
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
-from labelchain.agents.networks import ChainNetwork, make_network
+from labelchain.agents.networks import make_network
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.chain_pg import rl_objective, rl_phases
 from labelchain.agents.checkpoints import (
     Record,
@@ -24,7 +25,6 @@ from labelchain.agents.checkpoints import (
     save_chain_model,
 )
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
-from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.training import train

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch
-from labelchain.agents.networks import ChainNetwork
 from labelchain.envs.datasets import MultilabelDataset
 
 

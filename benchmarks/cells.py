@@ -11,9 +11,9 @@ from typing import Any
 from benchmarks.measuring import Comparison, Options, Work, compare, options, report
 from benchmarks.naive_gru import NaiveGRU, PassPerTerm
 from benchmarks.training_steps import training
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
-from labelchain.agents.networks import ChainNetwork
 from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.scaling import scaling_for

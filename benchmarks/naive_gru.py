@@ -1,7 +1,7 @@
 """The ``gru`` cell and its loss written down step by step and term by term: a peer to measure with.
 
-It holds the parameters of a :class:`labelchain.agents.networks.GRUNetwork` and gives the same logits and the
-same loss. What differs is when things are computed: inputs and outputs are projected inside the loop over
+It holds the parameters of a :class:`labelchain.agents.gru_network.GRUNetwork` and gives the same logits and
+the same loss. What differs is when things are computed: inputs and outputs are projected inside the loop over
 steps, and each term of the loss has a pass of its own.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.gru_network import GRUNetwork
 from labelchain.agents.likelihood import Batch, Logs
-from labelchain.agents.networks import ChainNetwork, GRUNetwork
 from labelchain.agents.policy_gradient import (
     VALUE_WEIGHT,
     PolicyGradientObjective,

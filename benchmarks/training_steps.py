@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Work
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.gradient_step import gradient_step
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
-from labelchain.agents.networks import ChainNetwork, make_network
+from labelchain.agents.networks import make_network
 from labelchain.agents.policy_gradient import RLObjective
 from labelchain.agents.settings import Settings
 from labelchain.envs import MultilabelDataset

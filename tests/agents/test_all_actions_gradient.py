@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import Batch
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.envs.rewards import make_reward
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_steps import chain_steps
 from labelchain.agents.decoding import AveragedModel, decode_greedily
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 
 
 def network(cell="sum", seed=0):

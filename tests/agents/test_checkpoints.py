@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
     load_chain_model,
     load_tensors,
@@ -14,7 +15,7 @@ from labelchain.agents.checkpoints import (
     save_chain_model,
     save_tensors,
 )
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.runs import RunError
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoders import (
     DECODINGS,
     rank_by_first_step,
@@ -14,7 +15,7 @@ from labelchain.agents.decoders import (
     under_decoding,
 )
 from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.envs.evaluation import SelectedPredictor
 
 LABELS = 4

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoders import inclusion_probabilities
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
 from labelchain.agents.label_scores import label_scores
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.envs.evaluation import SelectedPredictor
 from labelchain.envs.metrics import Predictions
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.networks import NetworkConfig, build_network, make_network
+from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.scaling import InputScaler, scaling_for
 from labelchain.envs import load_dataset
 
@@ -61,15 +62,15 @@ def test_only_the_sum_cell_forgets_the_order_of_the_prefix(cell, same):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_dropout_draws_one_mask_per_chain_and_keeps_the_mean(cell):
-    from labelchain.agents.networks import _chain_dropout
+    from labelchain.agents.chain_network import chain_dropout
 
     del cell
     torch.manual_seed(0)
     values, rows = torch.ones(6000, 4), torch.arange(2000).repeat_interleave(3)
-    dropped = _chain_dropout(values, rows, 2000, 0.3, training=True)
+    dropped = chain_dropout(values, rows, 2000, 0.3, training=True)
     assert (dropped.view(2000, 3, 4) == dropped.view(2000, 3, 4)[:, :1]).all()
     assert dropped.mean() == pytest.approx(1.0, abs=0.03)
-    assert _chain_dropout(values, rows, 2000, 0.3, training=False).eq(1).all()
+    assert chain_dropout(values, rows, 2000, 0.3, training=False).eq(1).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.networks import NetworkConfig, build_network, make_network
+from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.scaling import InputScaler
 from labelchain.envs import MultilabelDataset
 

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, RandomOrder
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.order_free import OrderFreeObjective, order_free_cross_entropy
 
 

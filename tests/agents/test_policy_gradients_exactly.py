@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import (
     Batch,
@@ -17,7 +18,7 @@ from labelchain.agents.likelihood import (
     label_lists,
     sort_by_keys,
 )
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,

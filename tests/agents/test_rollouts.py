@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from labelchain.agents import rollouts
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.networks import NetworkConfig, make_network
+from labelchain.agents.networks import make_network
 from labelchain.agents.rollouts import actions_of, evenly_spaced, training_figures
 from labelchain.agents.settings import Settings
 from labelchain.envs import LabelChainEnv

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
     load_chain_model,
     load_tensors,
@@ -15,7 +16,7 @@ from labelchain.agents.checkpoints import (
     record_of,
     save_chain_model,
 )
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.runs import PACKAGES, Run, RunError, RunLogger, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS

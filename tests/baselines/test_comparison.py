@@ -7,8 +7,9 @@ import torch
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.settings import Settings
 from labelchain.baselines.comparison import cells, compare
 from labelchain.baselines.composite import WeightedObjective

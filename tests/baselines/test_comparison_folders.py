@@ -56,6 +56,7 @@ def test_results_hold_every_value_and_its_mean(comparison):
         "learners",
         "decodings",
         "gains",
+        "decisions",
         "seeds",
         "settings",
     }

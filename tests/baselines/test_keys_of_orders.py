@@ -5,9 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, RandomOrder, label_lists, sort_by_keys
-from labelchain.agents.networks import NetworkConfig, build_network, make_network
+from labelchain.agents.networks import build_network, make_network
 from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
 from labelchain.baselines.reordering import SampledOrder, reordering_keys
 

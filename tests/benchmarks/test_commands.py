@@ -31,7 +31,8 @@ def test_the_naive_cell_is_the_cell(monkeypatch):
 
     monkeypatch.syspath_prepend(str(ROOT))
     naive = importlib.import_module("benchmarks.naive_gru").NaiveGRU
-    from labelchain.agents.networks import GRUNetwork, NetworkConfig
+    from labelchain.agents.chain_network import NetworkConfig
+    from labelchain.agents.gru_network import GRUNetwork
 
     config = NetworkConfig(cell="gru", width=6, embedding=5, hidden=4)
     torch.manual_seed(0)

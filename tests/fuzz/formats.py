@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
+from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import load_chain_model, load_tensors, record_of, save_chain_model
-from labelchain.agents.networks import NetworkConfig, build_network
+from labelchain.agents.networks import build_network
 from labelchain.agents.runs import Run, RunError
 from labelchain.agents.settings import Settings
 from labelchain.baselines.classifier_chains import ClassifierChains
