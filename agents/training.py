@@ -68,6 +68,7 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
     seen = total * len(dataset.rows("train"))
     last, model_path = run.directory / "last.pt", run.directory / "model.pt"
     if model_path.exists():
+        last.unlink(missing_ok=True)  # of a run that was stopped between its last two operations
         return seen
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)

@@ -116,9 +116,9 @@ def _stop(command, ending, after):
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: everyone in the group
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     process.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60  # a worker that still imports ends when it has
     while _group_is_alive(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _group_is_alive(process.pid)
