@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelchain.agents.decoding import StepModel
+from labelchain.agents.decoding import RunningChains, StepModel
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,19 @@ def chain_steps(model: StepModel, features: Tensor, max_labels: int, most: int =
     probabilities = torch.zeros(num_rows, length, device=features.device)
     candidates = torch.full((num_rows, length, most), -1, dtype=torch.int64, device=features.device)
     candidate_probabilities = torch.zeros(num_rows, length, most, device=features.device)
-    rows = torch.arange(num_rows, device=features.device)  # the chains that still run
-    emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
-    state = model.start(features)
+    running = RunningChains(model, features)
     for step in range(length):
-        shares = model.log_probs(state, emitted).exp().float()
+        shares, rows = running.log_probs().exp().float(), running.rows
         # A stable sort: of equal ones the first is taken, labels before STOP.
         best, order = shares.sort(dim=1, descending=True, stable=True)
         action = order[:, 0]
         actions[rows, step], probabilities[rows, step] = action, best[:, 0]
         candidates[rows, step], candidate_probabilities[rows, step] = order[:, :most], best[:, :most]
         going = action < num_labels
-        if step + 1 == length or not going.any():
+        running.keep(going)
+        if step + 1 == length or len(running.rows) == 0:
             break
-        rows, action, emitted = rows[going], action[going], emitted[going]
-        emitted = emitted.scatter(1, action[:, None], True)
-        state = model.advance(tuple(tensor[going] for tensor in state), action)
+        running.emit(action[going])
     longest = max(1, int((actions >= 0).sum(dim=1).max())) if num_rows else 1
     arrays: list[Tensor] = [actions, probabilities, candidates, candidate_probabilities]
     return ChainSteps(*(array[:, :longest].cpu().numpy() for array in arrays))

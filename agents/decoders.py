@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelchain.agents.chain_network import State
-from labelchain.agents.decoding import ChainPredictor, StepModel, decode_greedily
+from labelchain.agents.decoding import ChainPredictor, RunningChains, StepModel, action_at, decode_greedily
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKED, RANKING_METRICS, Predictions
 
@@ -88,20 +88,16 @@ def inclusion_probabilities(
     scores = torch.zeros(len(features), num_labels, device=features.device)
     start = model.start(features)
     for chain in draws:
-        rows = torch.arange(len(features), device=features.device)  # the chains that still run
-        emitted = torch.zeros(len(features), num_labels, dtype=torch.bool, device=features.device)
-        state = start
-        for step, draw in enumerate(chain):
-            probabilities = model.log_probs(state, emitted).exp()
-            scores.index_add_(0, rows, probabilities[:, :num_labels].float())
-            cumulative = probabilities.cumsum(dim=1)
-            action = (cumulative <= draw * cumulative[:, -1:]).sum(dim=1).clamp(max=num_labels)
+        running = RunningChains(model, features, start)
+        for step, place in enumerate(chain):
+            probabilities = running.log_probs().exp()
+            scores.index_add_(0, running.rows, probabilities[:, :num_labels].float())
+            action = action_at(probabilities, place)
             going = action < num_labels
-            if step + 1 == length or not going.any():
+            running.keep(going)
+            if step + 1 == length or len(running.rows) == 0:
                 break
-            rows, action, emitted = rows[going], action[going], emitted[going]
-            emitted = emitted.scatter(1, action[:, None], True)
-            state = model.advance(tuple(tensor[going] for tensor in state), action)
+            running.emit(action[going])
     return scores / num_chains
 
 

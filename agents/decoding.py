@@ -76,6 +76,37 @@ class AveragedModel:
         return [tuple(itertools.islice(parts, model.state_parts)) for model in self.models]
 
 
+class RunningChains:
+    """The chains of a batch that still run, while a model is decoded one step after the other.
+
+    Attributes:
+        rows: ``(n,)`` int64, the inputs of these chains.
+        emitted: ``(n, num_labels)`` bool.
+    """
+
+    def __init__(self, model: StepModel, features: Tensor, state: State | None = None) -> None:
+        """Begin a chain for each of ``features``, from their state before the first label if it is known."""
+        self.rows = torch.arange(len(features), device=features.device)
+        self.emitted = torch.zeros(len(features), model.num_labels, dtype=torch.bool, device=features.device)
+        self._model = model
+        self._state = model.start(features) if state is None else state
+
+    def log_probs(self) -> Tensor:
+        """Of the next step, ``(n, num_labels + 1)``."""
+        return self._model.log_probs(self._state, self.emitted)
+
+    def keep(self, going: Tensor) -> None:
+        """End the chains where ``going`` ``(n,)`` is false."""
+        if not going.all():
+            self.rows, self.emitted = self.rows[going], self.emitted[going]
+            self._state = tuple(tensor[going] for tensor in self._state)
+
+    def emit(self, labels: Tensor) -> None:
+        """Emit one more label ``(n,)`` in each."""
+        self.emitted = self.emitted.scatter(1, labels[:, None], True)
+        self._state = self._model.advance(self._state, labels)
+
+
 @torch.no_grad()
 def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Predictions:
     """Both decodings of Nam et al. (2019) in one pass.
@@ -95,24 +126,19 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
     length = min(max(RANKED, max_labels), num_labels)
     out = torch.full((num_rows, length), -1, dtype=torch.int64, device=features.device)
     stopped_at = torch.full((num_rows,), max_labels, dtype=torch.int64, device=features.device)
-    rows = torch.arange(num_rows, device=features.device)  # the chains that still run
-    emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
-    state = model.start(features)
+    running = RunningChains(model, features)
     for step in range(length):
-        log_probs = model.log_probs(state, emitted)
+        log_probs, rows = running.log_probs(), running.rows
         best, label = log_probs[:, :num_labels].max(dim=1)
         stops = log_probs[:, num_labels] > best
         stopped_at[rows] = torch.where(stops, stopped_at[rows].clamp(max=step), stopped_at[rows])
         going = (stopped_at[rows] > step) | (step < RANKED)
-        if not going.all():
-            rows, label, emitted = rows[going], label[going], emitted[going]
-            state = tuple(tensor[going] for tensor in state)
-            if len(rows) == 0:
-                break
-        out[rows, step] = label
-        emitted = emitted.scatter(1, label[:, None], True)
+        running.keep(going)
+        if len(running.rows) == 0:
+            break
+        out[running.rows, step] = label[going]
         if step + 1 < length:
-            state = model.advance(state, label)
+            running.emit(label[going])
     in_set = torch.arange(length, device=features.device) < stopped_at[:, None]
     chains = torch.where(in_set, out, -1)
     longest = max(1, int((chains >= 0).sum(dim=1).max()))
@@ -143,29 +169,24 @@ def sample_chains(
     num_rows, num_labels = len(features), model.num_labels
     length = min(max_labels, num_labels)
     actions = torch.full((num_rows, length), -1, dtype=torch.int64, device=features.device)
-    rows = torch.arange(num_rows, device=features.device)
-    emitted = torch.zeros(num_rows, num_labels, dtype=torch.bool, device=features.device)
-    state = model.start(features)
+    running = RunningChains(model, features)
     for step in range(length):
-        log_probs = model.log_probs(state, emitted)
+        log_probs = running.log_probs()
         if step < min_labels:
             log_probs[:, num_labels] = -torch.inf
         action = log_probs.argmax(dim=1) if generator is None else draw(log_probs, generator)
-        actions[rows, step] = action
+        actions[running.rows, step] = action
         going = action < num_labels
-        if not going.all():
-            rows, action, emitted = rows[going], action[going], emitted[going]
-            state = tuple(tensor[going] for tensor in state)
-            if len(rows) == 0:
-                return actions[:, : step + 1]
-        emitted = emitted.scatter(1, action[:, None], True)
+        running.keep(going)
+        if len(running.rows) == 0:
+            return actions[:, : step + 1]
         if step + 1 < length:
-            state = model.advance(state, action)
+            running.emit(action[going])
     return actions
 
 
 def draw(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """One action per row, by inverting the distribution function: one random number each.
+    """One action per row, from one random number each.
 
     Several times as fast as :func:`torch.multinomial`, which draws one for each action.
 
@@ -176,10 +197,25 @@ def draw(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Returns:
         ``(n,)`` int64; never an action of probability 0.
     """
-    cumulated = log_probs.exp().cumsum(dim=1)
+    places = torch.rand(len(log_probs), 1, generator=generator, device=log_probs.device)
+    return action_at(log_probs.exp(), places)
+
+
+def action_at(weights: Tensor, places: Tensor) -> Tensor:
+    """The action at a place in each row's distribution function.
+
+    Args:
+        weights: ``(n, num_actions)``, proportional to the probabilities.
+        places: In [0, 1), ``(n, 1)`` or one for all.
+
+    Returns:
+        ``(n,)`` int64; never an action of probability 0.
+    """
+    cumulated = weights.cumsum(dim=1)
     total = cumulated[:, -1:]
-    place = total * torch.rand(total.shape, generator=generator, device=total.device)
-    place = place.minimum(total.nextafter(torch.zeros_like(total)))  # rounding must not pass the last action
+    place = (total * places).minimum(
+        total.nextafter(torch.zeros_like(total))
+    )  # rounding must not pass the last action
     return torch.searchsorted(cumulated, place, right=True).squeeze(1)
 
 
