@@ -73,7 +73,7 @@ def precise(logits: Tensor) -> Tensor:
 
 
 class ChainNetwork(nn.Module):
-    """The network of every learner here; make one with :func:`make_network`.
+    """The network of every learner here; made by :func:`labelchain.agents.networks.make_network`.
 
     Attributes:
         num_features: Columns of the input.

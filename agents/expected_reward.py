@@ -94,15 +94,14 @@ class ExpectedRewardObjective:
         along = self.along(network, batch, rollout.actions)
         anchor, logs = self._anchor.loss(network, batch, generator)
         num_rows = len(rollout.actions)
+        # Per step, so that long label sets do not drown the reward.
+        anchor_weight = ANCHOR_WEIGHT * num_rows / logs["env_steps"]
         completion = along.completion[along.completing].mean()
-        logs = {
-            "likelihood_loss": anchor.item(),
+        logs |= {
             "completion": completion.item(),
             "expected_reward": along.expected.sum().item() / num_rows,
             "env_steps": rollout.env_steps,
         }
-        # Per step, so that long label sets do not drown the reward.
-        anchor_weight = ANCHOR_WEIGHT * num_rows / chain_steps(batch.labels, ANCHOR_STEPS)
         loss = anchor_weight * anchor - COMPLETION_WEIGHT * completion - along.maximised.sum() / num_rows
         return loss, logs
 
