@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Event
 
 from labelchain.agents.sb3_policies import policy_predictor
 from labelchain.envs import Evaluation, MultilabelDataset, evaluate
-from labelchain.envs.files import written_beside
+from labelchain.envs.files import save_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LOWER_IS_BETTER
 from labelchain.envs.positions import counts_in_chains, mean_positions
 
@@ -205,10 +204,7 @@ class BestCheckpoint(_Improving):
 
     def _on_step(self) -> bool:
         if self.improves():
-            packed = io.BytesIO()  # written by Python: on a full disk, torch's own writer hides the reason
-            self.model.save(packed)
-            with written_beside(self.path) as temporary:
-                temporary.write_bytes(packed.getbuffer())
+            save_beside(self.path, self.model.save)
         return True
 
 

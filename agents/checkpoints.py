@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from labelchain.agents.networks import build_network
 from labelchain.agents.runs import RunError
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
-from labelchain.envs.files import written_beside
+from labelchain.envs.files import save_beside
 
 FORMAT = 1
 
@@ -48,10 +49,7 @@ def network_of(record: Record) -> ChainNetwork:
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values, beside and renamed."""
-    packed = io.BytesIO()  # written by Python: on a full disk, torch's own writer hides the reason
-    torch.save(content, packed)
-    with written_beside(path) as temporary:
-        temporary.write_bytes(packed.getbuffer())
+    save_beside(path, partial(torch.save, content))
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def written_beside(path: Path) -> Iterator[Path]:
         raise
     finally:
         os.close(handle)
+
+
+def save_beside(path: Path, save: Callable[[io.BytesIO], object]) -> None:
+    """Have ``save`` write to memory, and that into place as :func:`written_beside` does.
+
+    For writers that are not Python's, such as torch's, which on a full disk hide the reason.
+    """
+    packed = io.BytesIO()
+    save(packed)
+    with written_beside(path) as temporary:
+        temporary.write_bytes(packed.getbuffer())
 
 
 @contextmanager

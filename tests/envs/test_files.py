@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from labelchain.envs.files import remove_unfinished, staging_folder, written_beside
+from labelchain.envs.files import remove_unfinished, save_beside, staging_folder, written_beside
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks")
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from labelchain.envs.files import staging_folder, written_beside
+from labelchain.envs.files import staging_folder, written_beside, save_beside
 folder = Path(sys.argv[1])
 with written_beside(folder / "set.npz") as temporary, staging_folder(folder) as staging:
     temporary.write_text("half")
@@ -52,3 +52,17 @@ def test_a_failure_leaves_nothing(tmp_path):
 def test_a_folder_that_is_not_there_has_nothing_to_remove(tmp_path):
     remove_unfinished(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_what_saves_into_memory_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    save_beside(path, lambda file: file.write(b"old"))
+
+    def failing(file):
+        file.write(b"new")
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        save_beside(path, failing)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
