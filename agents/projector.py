@@ -12,8 +12,9 @@ from tensorboard.plugins.projector import ProjectorConfig
 
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import ChainPredictor
+from labelchain.agents.rollouts import ranking_part
 from labelchain.envs import MultilabelDataset
-from labelchain.envs.evaluation import Predictor, SelectedPredictor
+from labelchain.envs.evaluation import Predictor
 from labelchain.envs.files import written_beside
 
 LARGEST = 1_000
@@ -27,11 +28,10 @@ def label_embeddings(predictor: Predictor) -> NDArray[np.float32] | None:
     ``None`` for whatever is not one chain network: scores, agents without one, and composites, whose
     networks each have a space of their own (their parts' runs show them).
     """
-    while isinstance(predictor, SelectedPredictor):
-        predictor = predictor.ranking
-    if not isinstance(predictor, ChainPredictor) or not isinstance(predictor.model, ChainNetwork):
+    ranker = ranking_part(predictor)
+    if not isinstance(ranker, ChainPredictor) or not isinstance(ranker.model, ChainNetwork):
         return None
-    network = predictor.model
+    network = ranker.model
     weight: NDArray[np.float32] = network.embed.weight.detach().cpu().numpy()
     return weight[: network.num_labels]
 

@@ -71,6 +71,13 @@ def label_set_part(predictor: Predictor) -> Predictor:
     return predictor
 
 
+def ranking_part(predictor: Predictor) -> Predictor:
+    """What gives the rankings of a predictor that is composed of two."""
+    while isinstance(predictor, SelectedPredictor):
+        predictor = predictor.ranking
+    return predictor
+
+
 def actions_of(chains: NDArray[np.int64], num_labels: int, max_labels: int) -> Tensor:
     """Predicted chains as the actions of episodes: STOP after the last label, unless the limit came first.
 

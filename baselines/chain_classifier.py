@@ -18,14 +18,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from labelchain.agents.label_scores import label_scores
+from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import ALGORITHMS
 from labelchain.agents.settings import Settings, settings_for
 from labelchain.baselines.label_encoding import LabelEncoding
 from labelchain.baselines.learners import LEARNERS, fit, learner_named
-from labelchain.baselines.prediction import decided, dense_batches, ranking_part, stacked
+from labelchain.baselines.prediction import decided, dense_batches
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.datasets.checks import as_features, hold_out
+from labelchain.envs.metrics import stacked
 
 FEWEST_STEPS, SMALLEST_BATCH = 32, 8
 IN_MEMORY = "memory-"

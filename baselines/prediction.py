@@ -14,8 +14,7 @@ from labelchain.agents.chain_steps import ChainSteps, chain_steps
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.label_scores import label_scores
 from labelchain.agents.rollouts import label_set_part
-from labelchain.envs.evaluation import Predictor, SelectedPredictor
-from labelchain.envs.metrics import Predictions
+from labelchain.envs.evaluation import Predictor
 
 BATCH = 1024
 """Rows that are dense in memory at a time."""
@@ -26,13 +25,6 @@ def dense_batches(features: Any, size: int = BATCH) -> Iterator[NDArray[np.float
     for start in range(0, features.shape[0], size):
         part = features[start : start + size]
         yield np.array(part.toarray() if sparse.issparse(part) else part, dtype=np.float32, order="C")
-
-
-def ranking_part(predictor: Predictor) -> Predictor:
-    """What gives the rankings of a predictor that is composed of two."""
-    while isinstance(predictor, SelectedPredictor):
-        predictor = predictor.ranking
-    return predictor
 
 
 def steps_of(predictor: Predictor, features: NDArray[np.float32], most: int) -> ChainSteps | None:
@@ -66,8 +58,3 @@ def decided(
     is_label = (steps.actions >= 0) & (steps.actions < num_labels)
     chains = np.where(is_label, steps.actions, -1)
     return chains, np.where(is_label, steps.probabilities, np.float32(0))
-
-
-def stacked(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Batches of padded label lists as one array."""
-    return Predictions.concatenate([Predictions(part, part) for part in parts]).chains

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding, under_decoding
+from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Run
-from labelchain.baselines.prediction import BATCH, decided, dense_batches, ranking_part
+from labelchain.baselines.prediction import BATCH, decided, dense_batches
 from labelchain.baselines.prediction_models import TrainedModel, open_model
 from labelchain.cli.data import load
 from labelchain.cli.errors import UsageError, errors

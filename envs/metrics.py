@@ -47,10 +47,11 @@ class Predictions:
     @classmethod
     def concatenate(cls, parts: list[Predictions]) -> Predictions:
         """Stack batches, padding all to the longest."""
-        return cls(_stack([p.ranking for p in parts]), _stack([p.chains for p in parts]))
+        return cls(stacked([p.ranking for p in parts]), stacked([p.chains for p in parts]))
 
 
-def _stack(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+def stacked(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Batches of label lists ``(n, length)``, padded with -1, as one array, padded to the longest."""
     width = max(a.shape[1] for a in arrays)
     return np.concatenate([np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=-1) for a in arrays])
 
