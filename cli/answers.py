@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labelchain.cli.errors import UsageError, console, reported_errors
+from labelchain.cli.errors import console, reported_errors
 
 answers_app = typer.Typer()
 
@@ -69,11 +69,12 @@ def explain(
 ) -> None:
     """Show how one input was decided: at each step the most probable labels, and STOP."""
     with reported_errors():
-        from labelchain.cli.explain import explanation_of, print_explanation
+        from labelchain.baselines.explanation import explain as explained
+        from labelchain.cli.explain import print_explanation
+        from labelchain.cli.trained import open_trained
 
-        if test is not None and dataset is None:
-            raise UsageError("--test goes with --dataset, the training file")
-        explanation = explanation_of(run_dir, dataset, test, split, index, top)
+        run, data, model = open_trained(run_dir, dataset, test)
+        explanation = explained(model, data, split, index, top, run.learner)
         print_explanation(console, explanation)
         if png is not None:
             from labelchain.baselines.explanation_figure import save_figure

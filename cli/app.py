@@ -12,7 +12,7 @@ from rich.table import Table
 
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
-from labelchain.cli.errors import GOES_ON, UsageError, console, reported_errors
+from labelchain.cli.errors import GOES_ON, console, reported_errors
 from labelchain.cli.options import (
     DatasetArgument,
     EpochsOption,
@@ -88,22 +88,12 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run on every row of a split, each once."""
     with reported_errors():
-        from labelchain.agents.decoders import decoding_named, under_decoding
-        from labelchain.agents.runs import Run
-        from labelchain.baselines.learners import learner_named
-        from labelchain.cli.data import load
+        from labelchain.agents.decoders import decoding_named
+        from labelchain.cli.trained import open_trained, read_as
         from labelchain.envs import evaluate as evaluate_split
 
-        if test is not None and dataset is None:
-            raise UsageError("--test goes with --dataset, the training file")
-        run = Run.open(run_dir)
-        data = load(dataset or run.dataset, test)
-        trained = learner_named(run.learner).load(run, data)
-        asked = decoding_named(decoding)
-        # What has no chains has its own way only, named like the networks' first.
-        model = trained if asked == "chain" else under_decoding(trained, asked, run.settings.beam_width)
-        if model is None:
-            raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
+        run, data, trained = open_trained(run_dir, dataset, test)
+        model = read_as(trained, decoding_named(decoding), run)
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
             report = work.cell(run.learner, run.seed)

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from labelchain.agents.runs import Run
-from labelchain.baselines.chain_classifier import IN_MEMORY
-from labelchain.baselines.explanation import Candidate, Explanation, explain, verdict
-from labelchain.baselines.learners import learner_named
-from labelchain.cli.data import load
-from labelchain.cli.errors import UsageError
+from labelchain.baselines.explanation import Candidate, Explanation, verdict
 
 SHADES = " .:-=+*#%@"
 """Grey levels of a picture, from dark to light."""
 BAR = 24
 """Characters of a certain action's bar."""
-
-
-def explanation_of(
-    run_directory: Path, dataset: str | None, test: Path | None, split: str, index: int, most: int
-) -> Explanation:
-    """Explain one input of the data of a run, or of others.
-
-    Raises:
-        UsageError: If the run learned from arrays in memory and no data are given.
-        RunError: If the run is not finished, damaged or has no chains.
-        DatasetError: If the data cannot be loaded or have no such row.
-    """
-    run = Run.open(run_directory)
-    if dataset is None and run.dataset.startswith(IN_MEMORY):
-        raise UsageError(
-            "the run learned from arrays in memory, which are not kept: give data by --dataset, or ask "
-            "ChainClassifier.predict_chain"
-        )
-    data = load(dataset or run.dataset, test)
-    model = learner_named(run.learner).load(run, data)
-    return explain(model, data, split, index, most, run.learner)
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:

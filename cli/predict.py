@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labelchain.agents.decoders import DECIDES, Decoding, under_decoding
+from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Run
 from labelchain.baselines.prediction import BATCH, decided, dense_batches
 from labelchain.baselines.prediction_models import TrainedModel, open_model
 from labelchain.cli.data import load
 from labelchain.cli.errors import UsageError, errors
+from labelchain.cli.trained import read_as
 from labelchain.envs.datasets.feature_rows import feature_rows
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKED, RANKING_METRICS
@@ -106,12 +107,7 @@ def _lines(
 ) -> Iterator[str]:
     """The text of the output, a batch at a time."""
     names, num_features = model.columns.label_names, model.columns.num_features
-    ranker = ranking_part(model.predictor)
-    if decoding != "chain":
-        other = under_decoding(ranker, decoding, run.settings.beam_width)
-        if other is None:
-            raise UsageError(f"{run.learner} has no chains: --decoding is for networks")
-        ranker = other
+    ranker = read_as(ranking_part(model.predictor), decoding, run)
     done = 0
     parts = feature_rows(path, num_features, names, size=BATCH, zero_based=zero_based)
     with nullcontext() if quiet else errors.status(f"predicting {path}") as status:
