@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from labelchain.baselines.decision_order import PairOrders
@@ -36,6 +37,7 @@ def write_positions(positions: Positions, frequencies: NDArray[np.float64], path
                 axes.set_title(learner, fontsize=10)
                 if known.any() and values[known].max() > 10 * values[known].min():
                     axes.set_xscale("log")
+                    axes.xaxis.set_minor_formatter(NullFormatter())  # there is no room for 3 x 10^1
         grid[0, column].invert_yaxis()
     for row in range(2):
         grid[row, 0].set_ylabel("mean position in the chain")

@@ -17,7 +17,7 @@ from labelchain.baselines.report import HEADINGS, SHOWN
 from labelchain.baselines.results import BEST_ORDER, Results
 from labelchain.envs.files import written_beside
 
-MARKERS = "osD^v<>Pp*Xhd8H"
+MARKERS = "osD^v<>Pp*Xhd12"
 FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
