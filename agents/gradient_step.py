@@ -1,9 +1,14 @@
-"""One step of gradient descent, as every learner with a chain network takes it."""
+"""Gradient descent, as every learner with a chain network does it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+
+def optimiser_of(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+    """Adam, as ``labelchain train`` begins with it for chain networks."""
+    return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
 
 
 def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:

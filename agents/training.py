@@ -21,7 +21,7 @@ from labelchain.agents.checkpoints import (
     save_tensors,
 )
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.gradient_step import gradient_step
+from labelchain.agents.gradient_step import gradient_step, optimiser_of
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.networks import make_network
 from labelchain.agents.rollouts import training_figures
@@ -122,7 +122,7 @@ class _TrainingState:
         self.best = {family: Selection() for family in selection}
 
     def begin(self, phase: Phase) -> None:
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.learning_rate, fused=True)
+        self.optimiser = optimiser_of(self.network, phase.learning_rate)
 
     def select(self, metrics: dict[str, float]) -> None:
         for family, metric in self.selection.items():

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.measuring import Work
 from labelchain.agents.chain_network import ChainNetwork
-from labelchain.agents.gradient_step import gradient_step
+from labelchain.agents.gradient_step import gradient_step, optimiser_of
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.networks import make_network
 from labelchain.agents.policy_gradient import RLObjective
@@ -49,7 +49,7 @@ def training(
         batches: Gradient steps at a time.
     """
     network = make_network(dataset, settings.network()) if network is None else network
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    optimiser = optimiser_of(network, settings.learning_rate)
     generator = torch.Generator().manual_seed(0)
     epoch = shuffled_batches(dataset.rows("train"), settings.batch_size, seed=0)
     rows = itertools.cycle(epoch)
