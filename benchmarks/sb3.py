@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peers = {"tiny": TINY} if chosen.tiny else {"sb3-contrib's": SB3, "labelchain's": OURS}
     comparisons = [collection(*((4, 8) if chosen.tiny else (256, 16)), chosen)]
     for whose, settings in peers.items():
-        comparisons.append(learning("sum", whose, settings, None if settings is OURS else 20.0, chosen))
+        comparisons.append(learning("sum", whose, settings, 20.0, chosen))
         comparisons.append(learning("gru", whose, settings, None, chosen))
     report("sb3", comparisons, chosen)
 
