@@ -40,15 +40,19 @@ class SumNetwork(ChainNetwork):
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
-        labels = torch.where(chains < 0, self.num_labels, chains)
-        sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))  # (n, length + 1, width)
         rows, steps = kept.nonzero(as_tuple=True)
-        scaled = sums[kept] / steps.clamp(min=1).sqrt()[:, None]
+        # A bag holds the labels before a step; a cumulated sum would look at every step of every chain.
+        chains = chains[rows]
+        before = (torch.arange(chains.shape[1], device=chains.device) < steps[:, None]) & (chains >= 0)
+        ends = before.sum(dim=1).cumsum(dim=0)
+        starts = nn.functional.pad(ends[:-1], (1, 0))
+        sums = nn.functional.embedding_bag(chains[before], self.embed.weight, starts, mode="sum")
+        scaled = sums / steps.clamp(min=1).sqrt()[:, None]
         rate, training = self.config.dropout, self.training
         normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
-        dropped = chain_dropout(normed, rows, len(chains), rate, training)
+        dropped = chain_dropout(normed, rows, len(kept), rate, training)
         hidden = normed + torch.relu(self.residual(dropped))
-        logits = self.output(chain_dropout(hidden, rows, len(chains), rate, training))
+        logits = self.output(chain_dropout(hidden, rows, len(kept), rate, training))
         if self.skip is not None:
             logits = logits + self.skip(inputs).index_select(0, rows)
         return precise(logits), hidden
