@@ -67,11 +67,10 @@ class GRUNetwork(ChainNetwork):
         return precise(logits), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
-        inputs = self._scaled(features)
-        context = self.from_context(torch.relu(self.context(inputs)))
-        first = torch.full((len(inputs),), self.num_labels, dtype=torch.int64, device=inputs.device)
-        state = torch.relu(self.initial(inputs))
-        return self.advance((state, self.embed(first), context), first)
+        state, context = self._first(features, [self.initial, self.context])
+        first = torch.full((len(features),), self.num_labels, dtype=torch.int64, device=features.device)
+        context = self.from_context(torch.relu(context))
+        return self.advance((torch.relu(state), self.embed(first), context), first)
 
     def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
         hidden, _, context = state

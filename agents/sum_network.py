@@ -58,10 +58,10 @@ class SumNetwork(ChainNetwork):
         return precise(logits), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
-        inputs = self._scaled(features)
-        projected = self.project(inputs)
-        steps = torch.zeros(len(inputs), 1, device=inputs.device)
-        skip = steps if self.skip is None else self.skip(inputs)
+        layers = [self.project] if self.skip is None else [self.project, self.skip]
+        projected, *skips = self._first(features, layers)
+        steps = torch.zeros(len(features), 1, device=features.device)
+        skip = skips[0] if skips else steps
         return projected, skip, torch.zeros_like(projected), steps
 
     def advance(self, state: State, labels: Tensor) -> State:  # noqa: D102
