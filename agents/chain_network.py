@@ -65,8 +65,8 @@ def chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, trai
     """
     if not training or rate == 0.0:
         return values
-    keep = torch.full((num_rows, values.shape[1]), 1.0 - rate, device=values.device)
-    return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
+    kept = torch.empty(num_rows, values.shape[1], device=values.device).bernoulli_(1.0 - rate)
+    return values * (kept / (1.0 - rate)).index_select(0, rows)
 
 
 def precise(logits: Tensor) -> Tensor:
