@@ -115,13 +115,10 @@ class ExpectedRewardObjective:
         """
         stop, length = network.num_labels, actions.shape[1]
         chains = torch.where(actions < stop, actions, -1)
-        logits, _ = network(batch.features, chains[:, :-1])
-        logits = logits.masked_fill(emitted_before(chains[:, :-1], stop), IMPOSSIBLE)
+        logits, of_true = possible_logits(network, batch, actions)
         of_stop, of_labels = logits[..., stop], logits[..., :stop].logsumexp(dim=2)
         of_all = torch.logaddexp(of_labels, of_stop)
-        # Right labels are few: their logits are gathered instead of spreading a reward over all L.
-        true = batch.labels[:, None].expand(-1, length, -1)  # (n, length, most)
-        of_true = logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
+        true = batch.labels[:, None]
         of_right = of_true.logsumexp(dim=2)
         if self.min_labels:  # all steps, see above
             right, stops = (of_right - of_labels).exp(), torch.zeros_like(of_stop)
@@ -153,3 +150,24 @@ class ExpectedRewardObjective:
         before = torch.nn.functional.pad(missing[:, :-1], (1, 0), value=1)
         completion = torch.where(missing > 0, of_right, of_stop) - of_all
         return Along(expected, maximised, completion, runs & (before > 0))
+
+
+def possible_logits(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits at every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
+
+    Args:
+        network: Gives them.
+        batch: The inputs.
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+
+    Returns:
+        Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
+        :data:`IMPOSSIBLE` where ``batch.labels`` is padded: right labels are few, so they are gathered
+        instead of spreading a reward over all L.
+    """
+    stop = network.num_labels
+    chains = torch.where(actions < stop, actions, -1)[:, :-1]
+    logits, _ = network(batch.features, chains)
+    logits = logits.masked_fill(emitted_before(chains, stop), IMPOSSIBLE)
+    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
+    return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)

@@ -92,18 +92,17 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
 def _mixed(
     records: list[Record], run: Run, dataset: MultilabelDataset, metric: str, equal: bool
 ) -> list[Record]:
-    """The two networks with equal weights, or others if a validation metric clearly prefers them.
+    """Networks with equal weights, or two with others if a validation metric clearly prefers them.
 
     Validation rows may be few: other weights are taken only for a gain of more than its standard error.
     """
+    if equal:
+        return [record | {"weight": 1.0 / len(records)} for record in records]
+    first, second = records
     limit = run.settings.chain_limit(dataset)
 
     def weighted(weight: float) -> list[Record]:
-        first, second = records
         return [first | {"weight": 1.0 - weight}, second | {"weight": weight}]
-
-    if equal:
-        return weighted(0.5)
 
     def scores(weight: float) -> NDArray[np.float64]:
         answers = evaluate(chain_predictor(weighted(weight), limit), dataset, "validation")

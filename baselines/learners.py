@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.final_summaries import log_final
@@ -35,8 +36,9 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-PAIR_SEED_SHIFT = 1000
-"""How far the seed of the pair's second network is from that of its first; more seeds than anybody runs."""
+VALUE_ENSEMBLE = "five-chain-q"
+SEED_SHIFT = 1000
+"""How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
 Train = Callable[[Run, MultilabelDataset, Progress], int]
 """Trains into a run's directory; returns the number of inputs seen."""
@@ -155,6 +157,9 @@ LEARNERS: dict[str, Learner] = {
         _load_chain,
     ),
     "chain-pg": Learner("chain trained by policy gradient on sampled chains", train_chain_pg, _load_chain),
+    "chain-q": Learner(
+        "chain that learns, on sampled chains, how probably each action is right", train_chain_q, _load_chain
+    ),
     "composite-joint": Learner("one network on the losses of both at once", train_joint, _load_chain),
     COMPOSITE: Learner(
         "target-reordering and chain-pg, averaged while decoding",
@@ -166,7 +171,13 @@ LEARNERS: dict[str, Learner] = {
         "always-random from two seeds, averaged while decoding: as large as composite",
         None,
         _load_chain,
-        parts=(Part("always-random"), Part("always-random", PAIR_SEED_SHIFT)),
+        parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
+    ),
+    VALUE_ENSEMBLE: Learner(
+        "chain-q from five seeds, averaged while decoding",
+        None,
+        _load_chain,
+        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(5)),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),

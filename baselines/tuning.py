@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from labelchain.agents.runs import Progress, Run, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
-from labelchain.baselines.learners import UnknownLearnerError, learner_named
+from labelchain.baselines.learners import FOUR_ORDERS, UnknownLearnerError, learner_named
 from labelchain.envs import MultilabelDataset, evaluate
 
 if TYPE_CHECKING:
     import optuna
 
 RL = ("chain-pg", "composite-joint")
-TUNABLE = ("freq2rare", "rare2freq", "fixed-random", "always-random", "target-reordering", "order-free", *RL)
+TUNABLE = (*FOUR_ORDERS, "target-reordering", "order-free", "chain-q", *RL)
 """Learners with one network, which the settings shape."""
 METRIC = "nDCG@5"
 """The validation metric that is sought high."""

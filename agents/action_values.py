@@ -1,0 +1,77 @@
+"""``chain-q``: the value of every action along sampled chains, by regression.
+
+The labels of a training input are known, and with them whether an action would be right: a label that is
+missing, or STOP once none is. So nothing has to be explored or bootstrapped: the network learns, for each
+action at each step of chains that it draws, the probability that it is right, by the binary cross-entropy.
+That is Q-learning with the reward 1 for a right action, discount 0, and the feedback of all actions; the
+greedy chain takes the action of the largest value.
+
+A softmax shares one unit of probability among the labels of an input, however many they are; here each has
+its own. Where inputs have many labels, lower ranks gain by it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.decoding import sample_chains
+from labelchain.agents.expected_reward import IMPOSSIBLE, possible_logits
+from labelchain.agents.likelihood import Batch, Logs
+from labelchain.agents.policy_gradient import Rollout
+from labelchain.agents.runs import Progress, Run
+from labelchain.agents.training import Phase, train
+from labelchain.envs import MultilabelDataset
+from labelchain.envs.rewards import make_reward
+
+
+class ActionValueObjective:
+    """The binary cross-entropy of every action at every step of chains that the network samples.
+
+    Summed over the actions that are possible, mean over the inputs and the steps of a chain. A logit is the
+    log-odds that an action is right; actions are drawn in proportion to their odds.
+
+    Args:
+        max_labels: Chain limit.
+        min_labels: STOP is not drawn until so many labels are out.
+    """
+
+    def __init__(self, max_labels: int, min_labels: int = 0) -> None:
+        self.max_labels = max_labels
+        self.min_labels = min_labels
+
+    def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
+        """Sample a chain per input, and judge every action at each of its steps."""
+        return self.loss_on(network, batch, self.draw(network, batch, generator), generator)
+
+    def draw(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Rollout:
+        """Sample a chain per input."""
+        network.eval()  # chains are drawn from the values that will be used, without dropout
+        actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
+        return Rollout(actions, int((actions >= 0).sum()))
+
+    def loss_on(
+        self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
+    ) -> tuple[Tensor, Logs]:
+        """The loss of chains drawn before."""
+        del generator
+        network.train()
+        logits, of_true = possible_logits(network, batch, rollout.actions)
+        missing = of_true > 0.5 * IMPOSSIBLE  # neither padding nor out
+        done = ~missing.any(dim=2)
+        # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.
+        right = torch.where(missing, of_true, 0.0).sum(dim=2) + torch.where(done, logits[..., -1], 0.0)
+        entropies = torch.nn.functional.softplus(logits).sum(dim=2) - right
+        loss = entropies[rollout.actions >= 0].sum() / rollout.actions.numel()
+        return loss, {"action_value_loss": loss.item(), "env_steps": rollout.env_steps}
+
+
+def train_chain_q(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """Train ``chain-q`` into a run's directory; return the number of inputs seen."""
+    settings = run.settings
+    ranks = make_reward(settings.reward, dataset.num_labels).ranks
+    limit = settings.chain_limit(dataset)
+    objective = ActionValueObjective(limit) if ranks is None else ActionValueObjective(ranks, ranks)
+    phase = Phase("action values", objective, settings.epochs, settings.learning_rate)
+    return train(run, dataset, [phase], progress)
