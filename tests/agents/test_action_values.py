@@ -89,11 +89,11 @@ def test_it_and_its_ensemble_learn(tmp_path):
         train_rows=np.arange(200),
         test_rows=np.arange(200, 300),
     )
-    settings = Settings(width=16, epochs=8, batch_size=16)
+    settings = Settings(width=16, epochs=4, batch_size=16, learning_rate=0.01)
     run = Run(tmp_path / "ensemble", "five-chain-q", "small", 0, settings)
     metrics = fit(run, data, lambda _share, _note: None, tmp_path)
     single = Run(tmp_path / "chain-q" / "seed-0", "chain-q", "small", 0, settings)
-    assert metrics["P@1"] > 90.0
+    assert metrics["P@1"] > 70.0  # at most 82, the share of rows with a label; 38 by chance
     assert metrics["P@1"] >= single.result["P@1"] - 5.0
     model = LEARNERS["five-chain-q"].load(run, data)
     assert evaluate(model, data, "test").metrics == pytest.approx(metrics)
