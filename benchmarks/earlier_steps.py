@@ -1,0 +1,65 @@
+"""Parts of a training step as they were once, to measure what each change gave."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from labelchain.agents.chain_network import chain_dropout
+from labelchain.agents.sum_network import SumNetwork
+
+
+class CumulatedSums(SumNetwork):
+    """The ``sum`` cell whose sums of embeddings are cumulated over all steps of every chain."""
+
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`ChainNetwork.at_steps`."""
+        inputs = self._scaled(features)
+        rows, steps = kept.nonzero(as_tuple=True)
+        labels = torch.where(chains < 0, self.num_labels, chains)
+        sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))[kept]
+        rate, training = self.config.dropout, self.training
+        normed = self.norm(
+            self.project(inputs).index_select(0, rows) + sums / steps.clamp(min=1).sqrt()[:, None]
+        )
+        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, len(kept), rate, training)))
+        logits = self.output(chain_dropout(hidden, rows, len(kept), rate, training))
+        if self.skip is not None:
+            logits = logits + self.skip(inputs).index_select(0, rows)
+        return logits, hidden
+
+
+class EveryStep(SumNetwork):
+    """The ``sum`` cell that computes padding too, and picks what is wanted."""
+
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`ChainNetwork.at_steps`."""
+        logits, hidden = super().at_steps(features, chains, torch.ones_like(kept))
+        return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
+
+
+class AsItWas(CumulatedSums):
+    """Both."""
+
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`ChainNetwork.at_steps`."""
+        logits, hidden = super().at_steps(features, chains, torch.ones_like(kept))
+        return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
+
+
+def dropout_by_bernoulli(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
+    """``chain_dropout`` that draws its masks from Bernoulli distributions."""
+    if not training or rate == 0.0:
+        return values
+    keep = torch.full((num_rows, values.shape[1]), 1.0 - rate)
+    return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
+
+
+def draw_by_multinomial(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """``draw`` with a random number for each action."""
+    return torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(1)
+
+
+def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+    """``optimiser_of`` with one operation after the other."""
+    return torch.optim.Adam(network.parameters(), lr=learning_rate, foreach=False, fused=False)

@@ -1,0 +1,136 @@
+"""What a training step is made of, and what each change to it gave: ``python -m benchmarks.step_changes``.
+
+A step of chain-pg on Delicious at width 512, batches of 128 rows: with all changes, without one of them at a
+time, and without any. Then the operations that take most time, without any and with all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from unittest import mock
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks import earlier_steps as earlier
+from benchmarks.measuring import Comparison, Options, Work, compare, options, report
+from benchmarks.training_steps import training
+from labelchain.agents.chain_pg import rl_objective
+from labelchain.agents.expected_reward import ExpectedRewardObjective
+from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
+from labelchain.agents.scaling import scaling_for
+from labelchain.agents.settings import settings_for
+from labelchain.agents.sum_network import SumNetwork
+from labelchain.envs import MultilabelDataset, load_dataset
+
+PROFILED = 8
+"""Steps that are profiled."""
+OPERATIONS = 8
+"""How many of a profile's operations are shown."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is faster now.
+
+    Attributes:
+        network: The network as it was.
+        patches: What stood in the place of names.
+        whole_anchor: Whether the anchor looked at every step of its chains.
+    """
+
+    network: type[SumNetwork] = SumNetwork
+    patches: dict[str, object] = field(default_factory=dict)
+    whole_anchor: bool = False
+
+
+DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
+DROPOUT |= {"benchmarks.earlier_steps.chain_dropout": earlier.dropout_by_bernoulli}
+DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
+ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
+CHANGES = {
+    "the anchor at 4 steps of a chain, not at all": Change(whole_anchor=True),
+    "no padding computed": Change(earlier.EveryStep),
+    "embeddings summed in bags, not cumulated": Change(earlier.CumulatedSums),
+    "one random number for an action drawn, not one for each label": Change(patches=DRAW),
+    "dropout masks from uniform numbers": Change(patches=DROPOUT),
+    "Adam in one operation": Change(patches=ADAM),
+}
+NOTHING = Change()
+EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM, whole_anchor=True)
+
+
+def step(dataset: MultilabelDataset, width: int, without: Change) -> Work:
+    """Training steps without a change."""
+    settings = settings_for(dataset).with_changes({"width": width})
+    objective = rl_objective(settings, dataset)
+    assert isinstance(objective, ExpectedRewardObjective)
+    if without.whole_anchor:
+        objective._anchor = LikelihoodObjective(RandomOrder())
+    torch.manual_seed(0)
+    network = without.network(
+        dataset.num_features, dataset.num_labels, settings.network(), scaling_for(dataset)
+    )
+    network.scaler.fit(dataset)
+
+    def patched() -> ExitStack:
+        stack = ExitStack()
+        for name, was in without.patches.items():
+            stack.enter_context(mock.patch(name, was))
+        return stack
+
+    with patched():
+        steps = training(dataset, settings, objective, network, batches=1)
+
+    def work() -> int:
+        with patched():
+            steps()
+        return 1
+
+    return work
+
+
+def operations(work: Work, title: str) -> Table:
+    """The operations that take most time."""
+    work()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(PROFILED):
+            work()
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    table = Table("operation", "share", "ms a step", "calls a step", title=title)
+    for event in events[:OPERATIONS]:
+        table.add_row(
+            event.key,
+            f"{event.self_cpu_time_total / total:.0%}",
+            f"{event.self_cpu_time_total / PROFILED / 1e3:.1f}",
+            f"{event.count / PROFILED:.0f}",
+        )
+    table.add_row("all", "100%", f"{total / PROFILED / 1e3:.1f}", "")
+    return table
+
+
+def ablations(dataset: MultilabelDataset, width: int, chosen: Options) -> list[Comparison]:
+    """With all changes against without one of them, and against without any."""
+    now = ("now", step(dataset, width, NOTHING))
+    return [
+        compare(name, "steps", now, ("without", step(dataset, width, change)), None, chosen)
+        for name, change in [*CHANGES.items(), ("all of them", EVERYTHING)]
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the changes, then profile both ends."""
+    chosen = options("Training steps, before and after.", arguments)
+    dataset, width = load_dataset("digit-scenes" if chosen.tiny else "delicious"), 8 if chosen.tiny else 512
+    report("step_changes", ablations(dataset, width, chosen), chosen)
+    for title, without in (("without any", EVERYTHING), ("now", NOTHING)):
+        Console().print(operations(step(dataset, width, without), title))
+
+
+if __name__ == "__main__":
+    main()
