@@ -167,8 +167,10 @@ def _resized(returns: Tensor, length: int) -> Tensor:
 def emitted_before(chains: Tensor, num_labels: int) -> Tensor:
     """Labels out before each step: ``(n, length)`` padded with -1 gives ``(n, length + 1, L + 1)`` bool."""
     num_rows, length = chains.shape
-    out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.int8, device=chains.device)
-    index = torch.where(chains < 0, num_labels, chains)
-    out[:, 1:].scatter_(2, index[..., None], 1)
-    out[..., num_labels] = 0  # padding
-    return out.cumsum(dim=1, dtype=torch.int8) > 0
+    steps = torch.arange(length + 1, device=chains.device)
+    # Pairs of steps are few; cumulated marks would take a pass over all labels at every step.
+    before = (steps[:-1] < steps[:, None]) & (chains >= 0)[:, None]  # (n, length + 1, length)
+    out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.bool, device=chains.device)
+    out.scatter_(2, torch.where(before, chains[:, None], num_labels), True)
+    out[..., num_labels] = False  # padding
+    return out
