@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding
+from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.decision_order import decisions, mean_decisions
@@ -69,7 +70,9 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
             if not all(isinstance(each, list) for each in values.values()):
                 raise TypeError("values must be lists")
             counts = {learner: len(each) for learner, each in values.items()}
-        except (AttributeError, KeyError, TypeError) as error:
+            if unknown := counts.keys() - LEARNERS.keys():
+                raise ValueError(f"unknown learner {shown(min(unknown))}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
         for key in ours:
             if key not in theirs:
