@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 import io
+import pickletools
 import warnings
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from labelchain.agents.chain_network import ChainNetwork, NetworkConfig
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
-from labelchain.agents.networks import build_network
+from labelchain.agents.network_records import Record, network_of
+from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.files import save_beside
 
 FORMAT = 1
-
-Record = dict[str, Any]
-"""One network as plain values: its shape, its ``state_dict``; its ``weight`` in an average, or 1."""
-
-
-def record_of(network: ChainNetwork) -> Record:
-    """A copy of a network as it is now."""
-    return {
-        "num_features": network.num_features,
-        "num_labels": network.num_labels,
-        "config": asdict(network.config),
-        "scaling": network.scaler.scaling,
-        "state": {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()},
-    }
-
-
-def network_of(record: Record) -> ChainNetwork:
-    """The network that a record describes, in eval mode."""
-    config = NetworkConfig(**record["config"])
-    with torch.device("meta"):  # no memory is taken for sizes that are only declared
-        network = build_network(record["num_features"], record["num_labels"], config, record["scaling"])
-    network.load_state_dict(record["state"], assign=True)
-    return network.eval()
+FAMILIES = ("ranking", "label_set")
+"""What the networks of a model are selected for."""
+MOST_NETWORKS = 64
+"""So many are averaged at most."""
+GLOBALS = frozenset({"torch._utils _rebuild_tensor_v2", "torch FloatStorage", "collections OrderedDict"})
+"""All that a checkpoint's pickle may name. torch allows more, some of which takes any memory it is told."""
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
@@ -68,12 +51,12 @@ def load_tensors(path: Path) -> dict[str, Any]:
             f"{path} does not exist: the run was not trained, or its folder was moved in part"
         ) from error
     except Exception as error:  # a damaged pickle raises anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = f"{error}".strip().splitlines()[0][:200] if f"{error}".strip() else type(error).__name__
         raise RunError(
             f"{path} is not a labelchain checkpoint, or is damaged ({reason}); "
             "remove its folder and train again"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or type(content.get("format")) is not int or content["format"] != FORMAT:
         raise RunError(
             f"{path} is not a labelchain checkpoint of format {FORMAT}; "
             "remove its folder and train again with this version"
@@ -94,10 +77,22 @@ def _verified(path: Path) -> io.BytesIO:
             raise ValueError("its parts are compressed")
         if sum(member.file_size for member in members) > path.stat().st_size:
             raise ValueError("its parts are larger than the whole")
+        if len({member.filename for member in members}) < len(members):
+            raise ValueError("two of its parts have one name")
         for member in members:
-            copy.writestr(zipfile.ZipInfo(member.filename), archive.read(member))
+            content = archive.read(member)
+            if member.filename.endswith("/data.pkl"):
+                _check_globals(content)
+            copy.writestr(zipfile.ZipInfo(member.filename), content)
     fresh.seek(0)
     return fresh
+
+
+def _check_globals(pickled: bytes) -> None:
+    """Raise ValueError if a pickle names anything but :data:`GLOBALS`; nothing of it is run."""
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name == "GLOBAL" and argument not in GLOBALS:
+            raise ValueError(f"it names {shown(argument)}; expected float32 tensors and plain values")
 
 
 def save_chain_model(
@@ -114,7 +109,11 @@ def save_chain_model(
 
 
 def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredictor:
-    """A predictor from one or more networks, averaged while decoding."""
+    """A predictor from one or more networks, averaged while decoding.
+
+    Raises:
+        ValueError: If a record describes no network, or they do not go together.
+    """
     networks = [network_of(record) for record in records]
     if len(networks) == 1:
         return ChainPredictor(networks[0], max_labels)
@@ -131,8 +130,8 @@ def check_fits(path: Path, num_features: int, num_labels: int, dataset: Multilab
         )
 
 
-def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
-    """The predictor that :func:`save_chain_model` wrote.
+def load_chain_records(path: Path, dataset: MultilabelDataset | None = None) -> dict[str, Any]:
+    """What :func:`save_chain_model` wrote: ``ranking``, ``label_set``, ``max_labels``.
 
     Args:
         path: The file.
@@ -143,16 +142,35 @@ def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Pr
     """
     content = load_tensors(path)
     try:
-        if dataset is not None:
-            for record in (*content["ranking"], *content["label_set"]):
-                check_fits(path, record["num_features"], record["num_labels"], dataset)
-        return SelectedPredictor(
-            ranking=chain_predictor(content["ranking"], content["max_labels"]),
-            label_set=chain_predictor(content["label_set"], content["max_labels"]),
-        )
-    except RunError:
-        raise
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        fields_of(content, ("format", *FAMILIES, "max_labels"), "a chain model")
+        check_number(content["max_labels"], "max_labels", int, least=1, most=LARGEST_COUNT)
+        shapes = {_shape(record) for family in FAMILIES for record in _listed(content[family], family)}
+        if len(shapes) > 1:
+            raise ValueError("its networks have different numbers of features or labels")
+    except ValueError as error:
         raise RunError(
             f"{path} does not describe a chain model ({error}); remove its folder and train again"
         ) from error
+    if dataset is not None:
+        check_fits(path, *shapes.pop(), dataset)
+    return content
+
+
+def _listed(records: object, family: str) -> list[Any]:
+    if not isinstance(records, list) or not 1 <= len(records) <= MOST_NETWORKS:
+        raise ValueError(f"{family} must be a list of 1 to {MOST_NETWORKS} networks")
+    return records
+
+
+def _shape(record: object) -> tuple[int, int]:
+    network = network_of(record)
+    return network.num_features, network.num_labels
+
+
+def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
+    """The predictor that :func:`save_chain_model` wrote; as :func:`load_chain_records` otherwise."""
+    content = load_chain_records(path, dataset)
+    return SelectedPredictor(
+        ranking=chain_predictor(content["ranking"], content["max_labels"]),
+        label_set=chain_predictor(content["label_set"], content["max_labels"]),
+    )

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from labelchain.agents.plain_values import check_number, check_types, is_finite
 from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.files import remove_unfinished, written_beside
@@ -44,10 +45,6 @@ LAYOUT = {
     }.items()
 }
 """The curves that matter most, side by side in TensorBoard's tab of custom scalars."""
-
-
-MOST = 1e300
-"""What is larger in a result is damage."""
 
 
 class RunError(ValueError):
@@ -84,12 +81,15 @@ class Run:
         """
         config = read_json(directory / "config.json")
         try:
-            settings = Settings(**config["settings"])
-            learner, dataset = config["learner"], config["dataset"]
+            learner, dataset, seed = config["learner"], config["dataset"], config["seed"]
             if not isinstance(learner, str) or not isinstance(dataset, str):
                 raise TypeError("learner and dataset must be text")
-            _check_types(settings)
-            return cls(directory, learner, dataset, int(config["seed"]), settings)
+            check_number(seed, "seed", int, least=0, most=2**63)
+            settings = config["settings"]
+            if not isinstance(settings, dict):
+                raise TypeError(f"settings must be an object, got {type(settings).__name__}")
+            check_types(Settings, settings)
+            return cls(directory, learner, dataset, seed, Settings(**settings))
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"
@@ -161,7 +161,7 @@ class Run:
         wanted = {*RANKING_METRICS, *LABEL_SET_METRICS}
         complete = isinstance(metrics, dict) and wanted <= metrics.keys()
         numbers = [seconds, *metrics.values()] if isinstance(metrics, dict) and complete else [None]
-        if not all(_is_number(number) for number in numbers):
+        if not all(is_finite(number) for number in numbers):
             raise RunError(f"{path} is not the result of a run: it needs metrics and seconds; remove it")
         return content
 
@@ -236,20 +236,6 @@ class RunLogger:
             self.writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         self.writer.add_custom_scalars(LAYOUT)
         self.writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value from JSON is a number that a float can hold, and not NaN."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
-
-
-def _check_types(settings: Settings) -> None:
-    """Raise TypeError if a setting, which JSON may give any type, has another than it is declared with."""
-    for field in fields(settings):
-        value, kind = getattr(settings, field.name), str(field.type)
-        expected = (int,) if kind.startswith("int") else (int, float) if kind.startswith("float") else (str,)
-        if type(value) not in expected and not (value is None and "None" in kind):
-            raise TypeError(f"{field.name} must be of type {kind}, got {value!r:.40}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.plain_values import LARGEST_COUNT
 from labelchain.envs import default_max_labels
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER
@@ -74,8 +75,8 @@ class Settings(NetworkConfig):
         super().__post_init__()
         for name in ("epochs", "batch_size", "beam_width", "sb3_steps", "max_labels"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            if value is not None and not 1 <= value <= LARGEST_COUNT:
+                raise ValueError(f"{name} must be from 1 to {LARGEST_COUNT}, got {value}")
         for name in ("learning_rate", "rl_learning_rate", "clip"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")

@@ -6,24 +6,20 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from labelchain.agents.chain_network import ChainNetwork
-from labelchain.agents.checkpoints import (
-    FORMAT,
-    Record,
-    load_tensors,
-    record_of,
-    save_chain_model,
-    save_tensors,
-)
+from labelchain.agents.checkpoints import FORMAT, load_tensors, save_chain_model, save_tensors
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.gradient_step import gradient_step, optimiser_of
+from labelchain.agents.gradient_step import check_optimiser, gradient_step, optimiser_of
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
+from labelchain.agents.network_records import Record, check_same_shape, network_of, record_of
 from labelchain.agents.networks import make_network
+from labelchain.agents.plain_values import check_number, fields_of
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
@@ -74,7 +70,7 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         torch.manual_seed(run.seed)
         state = _TrainingState(make_network(dataset, run.settings.network()), run.settings.selection())
         if last.exists():
-            state.restore(load_tensors(last), phases)
+            state.restore(load_tensors(last), phases, last)
         else:
             run.forget_events()  # of an epoch that was stopped before it was saved
         rows = dataset.rows("train")
@@ -140,19 +136,32 @@ class _TrainingState:
             "best": {family: {"score": s.score, "record": s.record} for family, s in self.best.items()},
         }
 
-    def restore(self, content: dict[str, Any], phases: Sequence[Phase]) -> None:
+    def restore(self, content: dict[str, Any], phases: Sequence[Phase], path: Path) -> None:
         try:
-            self.epoch = int(content["epoch"])
-            self.env_steps = int(content["env_steps"])
-            self.seconds = float(content["seconds"])
-            self.network.load_state_dict(content["network"]["state"])
-            self.begin(phases[0])
-            self.optimiser.load_state_dict(content["optimiser"])
-            self.best = {family: Selection(**content["best"][family]) for family in self.selection}
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            self._restore(content, phases)
+        except ValueError as error:
             raise RunError(
-                f"last.pt does not belong to this run ({error}); remove it to start again"
+                f"{path} does not belong to this run ({error}); remove it to start again"
             ) from error
+
+    def _restore(self, content: dict[str, Any], phases: Sequence[Phase]) -> None:
+        fields_of(content, ("format", "epoch", "env_steps", "seconds", "network", "optimiser", "best"), "it")
+        check_number(content["epoch"], "epoch", int, least=1, most=sum(phase.epochs for phase in phases))
+        check_number(content["env_steps"], "env_steps", int, least=0)
+        check_number(content["seconds"], "seconds", float, least=0.0)
+        for family, best in fields_of(content["best"], self.selection, "best").items():
+            fields_of(best, ("score", "record"), family)
+            check_number(best["score"], "score", float)
+        for record in (content["network"], *(best["record"] for best in content["best"].values())):
+            network_of(record)
+            check_same_shape(record, self.network)
+        self.begin(phases[0])
+        check_optimiser(content["optimiser"], self.optimiser)
+        self.epoch, self.env_steps = content["epoch"], content["env_steps"]
+        self.seconds = content["seconds"]
+        self.network.load_state_dict(content["network"]["state"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.best = {family: Selection(**best) for family, best in content["best"].items()}
 
 
 def _phase_of(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:

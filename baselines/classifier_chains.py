@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
+from labelchain.agents.plain_values import fields_of
 from labelchain.agents.runs import Progress, Run
 from labelchain.baselines.scores import (
+    Arrays,
+    checked_array,
     fit_label,
     load_arrays,
     predictions_of_scores,
@@ -79,9 +82,19 @@ class ClassifierChains:
         Raises:
             RunError: If the file is missing or damaged.
         """
-        return load_arrays(
-            path, lambda content: cls(*(content[n] for n in ("weights", "links", "bias", "order")))
-        )
+
+        def build(arrays: Arrays) -> ClassifierChains:
+            fields_of(arrays, ("weights", "links", "bias", "order"), "it")
+            weights = checked_array(arrays, "weights", np.float32, (None, None, None))
+            chains, _, labels = weights.shape
+            links = checked_array(arrays, "links", np.float32, (chains, labels, labels))
+            bias = checked_array(arrays, "bias", np.float32, (chains, labels), infinite=True)
+            order = checked_array(arrays, "order", np.int64, (chains, labels))
+            if not (np.sort(order, axis=1) == np.arange(labels)).all():
+                raise ValueError("order must be a permutation of the labels in each row")
+            return cls(weights, links, bias, order)
+
+        return load_arrays(path, build)
 
 
 def train_classifier_chains(num_chains: int, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:

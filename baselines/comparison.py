@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding
+from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.decision_order import decisions, mean_decisions
 from labelchain.baselines.learners import LEARNERS, VALUE_ENSEMBLE, learner_named, load_scores
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.results import Results, gains, summary, write_csv
-from labelchain.baselines.workers import Cell, Job, parts_of, run_cells
+from labelchain.baselines.workers import Cell, Engine, Job, parts_of, run_cells
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
 from labelchain.envs.files import remove_unfinished
@@ -69,7 +70,9 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
             if not all(isinstance(each, list) for each in values.values()):
                 raise TypeError("values must be lists")
             counts = {learner: len(each) for learner, each in values.items()}
-        except (AttributeError, KeyError, TypeError) as error:
+            if unknown := counts.keys() - LEARNERS.keys():
+                raise ValueError(f"unknown learner {shown(min(unknown))}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
         for key in ours:
             if key not in theirs:
@@ -107,14 +110,15 @@ def compare(
     settings: Settings,
     out: Path,
     progress: Callable[[str, int], Progress],
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: Engine = run_cells,
 ) -> Results:
     """Train and evaluate every learner with every seed; write ``results.json`` and ``results.csv``.
 
     Cells that are finished in ``out`` are not trained again, one that was stopped is continued. Learners and
     seeds that ``out/results.json`` has already stay in it: a later comparison adds to an earlier one. The
-    result depends neither on ``jobs`` nor on how often the comparison was stopped; how long the runs took is
-    in ``timings.json``.
+    result depends neither on ``jobs``, nor on the engine, nor on how often the comparison was stopped; how
+    long the runs took is in ``timings.json``.
 
     Args:
         dataset: The data.
@@ -124,8 +128,11 @@ def compare(
         settings: The same for every learner.
         out: Each run lies in ``out/<learner>/seed-<seed>``.
         progress: Gives the progress callback of a cell, from its learner and seed, when it starts.
-        jobs: How many cells are trained at a time, in processes of one thread each. The main module of a
-            script that asks for more than one must be guarded by ``if __name__ == "__main__"``.
+        jobs: How many cells are trained at a time, in processes of one thread each; ``None`` means one for
+            each core. The main module of a script that asks for more than one must be guarded by
+            ``if __name__ == "__main__"``.
+        engine: What runs them: :func:`labelchain.baselines.workers.run_cells`, on this machine, or
+            :func:`labelchain.baselines.ray_cells.run_cells_on_ray`, on a Ray cluster.
 
     Returns:
         What ``results.json`` holds.
@@ -137,7 +144,7 @@ def compare(
     counts = planned(out, name, learners, seeds, settings)
     remove_unfinished(out)
     job = Job(dataset, name, settings, out)
-    run_cells(job, unfinished(job, counts), progress, jobs)
+    engine(job, unfinished(job, counts), progress, jobs)
     results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
     known = known_answers(dataset)
     if known is not None:

@@ -18,13 +18,13 @@ from torch import Tensor
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.chain_pg import rl_objective, rl_phases
 from labelchain.agents.checkpoints import (
-    Record,
     chain_predictor,
     load_chain_model,
-    load_tensors,
+    load_chain_records,
     save_chain_model,
 )
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
+from labelchain.agents.network_records import Record
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunLogger
 from labelchain.agents.training import train
@@ -70,7 +70,7 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
         parts: The directories of the runs to average, finished.
     """
     limit = run.settings.chain_limit(dataset)
-    contents = [load_tensors(part / "model.pt") for part in parts]
+    contents = [load_chain_records(part / "model.pt", dataset) for part in parts]
     alike = len({Run.open(part).learner for part in parts}) == 1  # nothing to choose between
     equal = alike or run.settings.mixing == "equal"
     mixed = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of
 from labelchain.agents.runs import RunError, read_json, write_json
 from labelchain.envs import MultilabelDataset
 
@@ -48,12 +49,18 @@ class Columns:
         if not (directory / FILE).exists():
             return None
         content = read_json(directory / FILE)
-        match content:
-            case {"dataset": str(name), "num_features": int(num_features), "label_names": list(labels)} if (
-                num_features > 0 and labels and all(isinstance(label, str) for label in labels)
-            ):
-                return cls(name, num_features, tuple(labels))
-        raise RunError(f"{directory / FILE} does not hold the columns of a run; remove it")
+        try:
+            fields_of(content, ("dataset", "num_features", "label_names"), "it")
+            name, labels = content["dataset"], content["label_names"]
+            check_number(content["num_features"], "num_features", int, least=1, most=LARGEST_COUNT)
+            if not isinstance(labels, list) or not all(isinstance(text, str) for text in (name, *labels)):
+                raise ValueError("dataset and each of label_names must be text")
+            if not labels or len(set(labels)) < len(labels):
+                raise ValueError("label_names must be one or more, all different")
+        except ValueError as error:
+            path = directory / FILE
+            raise RunError(f"{path} does not hold the columns of a run ({error}); remove it") from error
+        return cls(name, content["num_features"], tuple(labels))
 
     def without_rows(self) -> MultilabelDataset:
         """A stand-in for the data set, for what looks at its shape alone: one row of nothing."""

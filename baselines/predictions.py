@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, DECODINGS, Decoding, under_decoding
+from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Run, RunError
 from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.datasets.npz_archive import load_arrays
@@ -69,7 +70,9 @@ def load_predictions(run: Run, num_rows: int, num_labels: int) -> Decoded:
             "remove the folder and train again"
         )
     try:
-        arrays = {name: _indices(array) for name, array in load_arrays(path).items()}
+        arrays = {
+            name: _indices(name, array, num_rows, num_labels) for name, array in load_arrays(path).items()
+        }
         chain = Predictions(arrays["chain/ranking"], arrays["chain/chains"])
         found: Decoded = {
             decoding: Predictions(
@@ -79,12 +82,6 @@ def load_predictions(run: Run, num_rows: int, num_labels: int) -> Decoded:
             for decoding in DECODINGS
             if any(name.startswith(f"{decoding}/") for name in arrays)
         }
-        if any(array.ndim != 2 or len(array) != num_rows for array in arrays.values()):
-            raise ValueError(f"expected {num_rows} rows in each array")
-        if any(
-            array.min(initial=-1) < -1 or array.max(initial=-1) >= num_labels for array in arrays.values()
-        ):
-            raise ValueError(f"expected labels from 0 to {num_labels - 1}")
     except (KeyError, ValueError) as error:
         raise RunError(
             f"{path} does not hold the predictions of a run on these data, or is damaged ({error}); "
@@ -93,7 +90,20 @@ def load_predictions(run: Run, num_rows: int, num_labels: int) -> Decoded:
     return found
 
 
-def _indices(array: NDArray[Any]) -> NDArray[np.int64]:
-    if array.dtype.kind != "i":
-        raise ValueError(f"expected whole numbers, got {array.dtype}")
+def _indices(name: str, array: NDArray[Any], num_rows: int, num_labels: int) -> NDArray[np.int64]:
+    """One array, checked."""
+    decoding, _, part = name.partition("/")
+    if decoding not in DECODINGS or part not in ("ranking", "chains"):
+        raise ValueError(f"unknown array {shown(name)}")
+    if array.dtype.kind != "i" or array.ndim != 2 or len(array) != num_rows or array.shape[1] == 0:
+        raise ValueError(
+            f"expected whole numbers in {num_rows} rows in {name}, got {array.dtype} and {array.shape}"
+        )
+    if array.min() < -1 or array.max() >= num_labels:
+        raise ValueError(f"expected labels from 0 to {num_labels - 1} in {name}")
+    if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
+        raise ValueError(f"expected no labels after -1 in {name}")
+    ordered = np.sort(array, axis=1)
+    if part == "ranking" and ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
+        raise ValueError(f"expected no label twice in a row of {name}")
     return array.astype(np.int64)

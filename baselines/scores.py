@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from labelchain.agents.plain_values import fields_of
 from labelchain.agents.rollouts import SAMPLE, evenly_spaced, training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
 from labelchain.envs import MultilabelDataset, evaluate
@@ -21,6 +22,7 @@ from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import RANKED, Predictions
 
 Model = TypeVar("Model")
+Arrays = Mapping[str, NDArray[Any]]
 
 
 class ScoreModel(Protocol):
@@ -76,7 +78,14 @@ class LinearScores:
         Raises:
             RunError: If the file is missing or damaged.
         """
-        return load_arrays(path, lambda c: cls(c["weights"], c["bias"], float(c["threshold"])))
+
+        def build(arrays: Arrays) -> LinearScores:
+            fields_of(arrays, ("weights", "bias", "threshold"), "it")
+            weights = checked_array(arrays, "weights", np.float32, (None, None))
+            bias = checked_array(arrays, "bias", np.float32, (weights.shape[1],), infinite=True)
+            return cls(weights, bias, float(checked_array(arrays, "threshold", np.float64, ())))
+
+        return load_arrays(path, build)
 
 
 def predictions_of_scores(scores: NDArray[Any], threshold: float) -> Predictions:
@@ -94,7 +103,30 @@ def save_arrays(path: Path, **arrays: Any) -> None:
         np.savez(file, **arrays)
 
 
-def load_arrays(path: Path, build: Callable[[Mapping[str, NDArray[Any]]], Model]) -> Model:
+def checked_array(
+    arrays: Arrays, name: str, kind: type, shape: tuple[int | None, ...], infinite: bool = False
+) -> NDArray[Any]:
+    """An array of a file, of a type and a shape (``None``: any size but 0), without NaN.
+
+    Raises:
+        ValueError: If it is something else; infinite numbers are refused unless they are allowed.
+    """
+    array = arrays[name]
+    fits = array.ndim == len(shape) and all(
+        size == wanted or (wanted is None and size > 0)
+        for size, wanted in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype != kind or not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(
+            f"{name} must be of {kind.__name__} and shape ({sizes}), got {array.dtype} and {array.shape}"
+        )
+    if np.isnan(array).any() or not (infinite or np.isfinite(array).all()):
+        raise ValueError(f"{name} has values that are not finite")
+    return array
+
+
+def load_arrays(path: Path, build: Callable[[Arrays], Model]) -> Model:
     """What ``build`` makes of the arrays of an ``.npz`` file; never runs code from the file.
 
     Raises:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelchain.agents.plain_values import is_finite, shown
 from labelchain.agents.runs import Progress, Run, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.learners import FOUR_ORDERS, UnknownLearnerError, learner_named
@@ -99,4 +100,7 @@ def _validation_score(run: Run, dataset: MultilabelDataset, start: Callable[[], 
         assert learner.train is not None
         learner.train(run, dataset, start())
         write_json(path, evaluate(learner.load(run, dataset), dataset, "validation").metrics)
-    return float(read_json(path)[METRIC])
+    score = read_json(path).get(METRIC)
+    if not is_finite(score):
+        raise RunError(f"{path} does not hold validation metrics: {METRIC} is {shown(score)}; remove it")
+    return float(score)

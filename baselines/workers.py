@@ -7,13 +7,15 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from labelchain.agents.runs import Progress, Run, RunError
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 Cell = tuple[str, int]
 """A learner and a seed."""
+Engine = Callable[["Job", Sequence[Cell], Callable[[str, int], Progress], int | None], None]
+"""Trains cells, as :func:`run_cells` does."""
+Outcome = tuple[str, str]
+"""How the training of a cell ended: ``done``; ``refused``, and the message of a ``RunError``; or ``failed``,
+and a traceback."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,43 @@ class Job:
         try:
             fit(self.run(cell), self.dataset, progress, self.out)
         except RunError as error:
-            raise RunError(f"{cell[0]}, seed {cell[1]}: {error}") from error
+            raise RunError(f"{named(cell)}: {error}") from error
+
+    def outcome(self, cell: Cell, progress: Progress) -> Outcome:
+        """Train a cell to its end in a process of one thread; how that ended, as text for another process."""
+        torch.set_num_threads(1)
+        try:
+            with threadpool_limits(1):
+                self.fit(cell, progress)
+        except RunError as error:
+            return "refused", str(error)
+        except Exception:
+            return "failed", traceback.format_exc()
+        return "done", ""
+
+
+def named(cell: Cell) -> str:
+    """A cell as messages name it."""
+    return f"{cell[0]}, seed {cell[1]}"
+
+
+def raise_unless_done(cell: Cell, outcome: Outcome) -> None:
+    """Raise what ended a cell in another process.
+
+    Raises:
+        RunError: If it was refused.
+        RuntimeError: If it failed; the message holds the traceback.
+    """
+    kind, message = outcome
+    if kind == "refused":
+        raise RunError(message)
+    if kind == "failed":
+        raise RuntimeError(f"{named(cell)} failed:\n{message}")
+
+
+def next_ready(waiting: Sequence[Cell], unfinished: Set[Cell]) -> Cell | None:
+    """The first cell that waits for no unfinished part, if any."""
+    return next((cell for cell in waiting if unfinished.isdisjoint(parts_of(cell))), None)
 
 
 def parts_of(cell: Cell) -> list[Cell]:
@@ -67,7 +110,7 @@ def parts_of(cell: Cell) -> list[Cell]:
 
 
 def run_cells(
-    job: Job, cells: Sequence[Cell], progress: Callable[[str, int], Progress], workers: int
+    job: Job, cells: Sequence[Cell], progress: Callable[[str, int], Progress], workers: int | None
 ) -> None:
     """Train cells, in their order where there is a choice; a composite waits for its parts.
 
@@ -78,12 +121,12 @@ def run_cells(
         job: What the cells share.
         cells: What to train, parts before what they are parts of.
         progress: Gives the progress callback of a cell when it starts.
-        workers: How many cells are trained at a time.
+        workers: How many cells are trained at a time; by default one for each core.
 
     Raises:
         RunError: If a cell fails; the message names it. The others are stopped.
     """
-    workers = min(workers, len(cells))
+    workers = min(workers or cpu_count(), len(cells))
     if workers <= 1:
         for cell in cells:
             job.fit(cell, progress(*cell))
@@ -126,51 +169,38 @@ def _dispatch(pool: list[_Worker], cells: Sequence[Cell], progress: Callable[[st
     waiting, unfinished = list(cells), set(cells)
     while unfinished:
         for worker in pool:
-            ready = (cell for cell in waiting if not unfinished.intersection(parts_of(cell)))
-            if worker.cell is None and (cell := next(ready, None)) is not None:
+            if worker.cell is None and (cell := next_ready(waiting, unfinished)) is not None:
                 waiting.remove(cell)
                 worker.start(cell, progress(*cell))
         busy = {worker.pipe: worker for worker in pool if worker.cell is not None}
         for pipe in connection.wait(list(busy)):
             worker = busy[pipe]  # type: ignore[index]
             assert worker.cell is not None
-            where = f"{worker.cell[0]}, seed {worker.cell[1]}"
             try:
-                kind, *content = worker.pipe.recv()
+                kind, content = worker.pipe.recv()
             except (EOFError, ConnectionError) as error:
                 worker.process.join()
                 raise RunError(
-                    f"{where}: its process was ended from outside (exit code {worker.process.exitcode}); if "
-                    "memory ran out, run fewer at a time (--jobs); the same command goes on from here"
+                    f"{named(worker.cell)}: its process was ended from outside (exit code "
+                    f"{worker.process.exitcode}); if memory ran out, run fewer at a time (--jobs); the same "
+                    "command goes on from here"
                 ) from error
             if kind == "progress":
                 worker.report(*content)
-            elif kind == "done":
+            else:
+                raise_unless_done(worker.cell, (kind, content))
                 unfinished.discard(worker.cell)
                 worker.cell = None
-            elif kind == "refused":
-                raise RunError(content[0])
-            else:
-                raise RuntimeError(f"{where} failed:\n{content[0]}")
 
 
 def _work(job: Job, pipe: connection.Connection[Any, Any]) -> None:
     """Train the cells that come through a pipe, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with suppress(EOFError, ConnectionError):  # the parent ended
         while True:
-            try:
-                cell = pipe.recv()
-                job.fit(cell, lambda share, note: pipe.send(("progress", share, note)))
-                pipe.send(("done",))
-            except RunError as error:
-                pipe.send(("refused", str(error)))
-            except (EOFError, ConnectionError):
-                return
-            except Exception:
-                pipe.send(("failed", traceback.format_exc()))
+            cell = pipe.recv()
+            pipe.send(job.outcome(cell, lambda *report: pipe.send(("progress", report))))
 
 
 def _end_with_parent() -> None:

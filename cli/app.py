@@ -14,11 +14,15 @@ from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
 from labelchain.cli.errors import GOES_ON, console, reported_errors
 from labelchain.cli.options import (
+    AddressOption,
     DatasetArgument,
+    EngineOption,
     EpochsOption,
+    JobsOption,
     PresetOption,
     SetOption,
     TestOption,
+    engine_named,
     prepare,
 )
 from labelchain.cli.progress import WorkProgress
@@ -117,9 +121,9 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Run every learner with seeds 0 to N-1.")] = 1,
     epochs: EpochsOption = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, show_default="one for each core", help="Runs trained at a time.")
-    ] = None,
+    jobs: JobsOption = None,
+    engine: EngineOption = "processes",
+    address: AddressOption = None,
     out: Annotated[
         Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
     ] = None,
@@ -133,8 +137,6 @@ def compare(
     learners or more seeds are added to what the folder has.
     """
     with reported_errors(GOES_ON):
-        from joblib import cpu_count
-
         from labelchain.agents.runs import read_json
         from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
@@ -148,13 +150,13 @@ def compare(
         )
         for each in chosen:
             learner_named(each)
+        trains = engine_named(engine, address)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
         left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
-        workers = jobs or cpu_count()
         with WorkProgress(console, left) as work:
-            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, workers)
+            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, jobs, trains)
         seconds = read_json(folder / "timings.json")["seconds"]
         write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
         print_comparison(results, seconds, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from labelchain.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from labelchain.agents.settings import Settings
+    from labelchain.baselines.workers import Engine
     from labelchain.envs import MultilabelDataset
 
 DatasetArgument = Annotated[
@@ -27,6 +29,24 @@ TestOption = Annotated[
 ]
 EpochsOption = Annotated[
     int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
+]
+JobsOption = Annotated[
+    int | None, typer.Option(min=1, show_default="one for each core", help="Runs trained at a time.")
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="processes|ray",
+        help="What trains them: processes of this machine, or tasks of a Ray cluster (the extra 'ray').",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        show_default="RAY_ADDRESS, or else this machine",
+        help="The Ray cluster, as ray.init takes it. All its machines must share the folder --out.",
+    ),
 ]
 PresetOption = Annotated[
     str,
@@ -66,3 +86,23 @@ def prepare(
         return data, name, settings_for(data, preset).with_changes(asked)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def engine_named(name: str, address: str | None) -> Engine:
+    """What trains the runs of a comparison.
+
+    Args:
+        name: ``processes`` or ``ray``.
+        address: Of the Ray cluster, if one is named.
+    """
+    if name == "processes":
+        from labelchain.baselines.workers import run_cells
+
+        if address is not None:
+            raise UsageError("--address is that of a Ray cluster: add --engine ray")
+        return run_cells
+    if name != "ray":
+        raise UsageError(f"--engine must be processes or ray, got {name!r}")
+    from labelchain.baselines.ray_cells import run_cells_on_ray
+
+    return partial(run_cells_on_ray, address=address)

@@ -11,10 +11,10 @@ from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
     load_chain_model,
     load_tensors,
-    record_of,
     save_chain_model,
     save_tensors,
 )
+from labelchain.agents.network_records import record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import RunError
 

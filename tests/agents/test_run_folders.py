@@ -12,10 +12,9 @@ from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
     load_chain_model,
     load_tensors,
-    network_of,
-    record_of,
     save_chain_model,
 )
+from labelchain.agents.network_records import network_of, record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import PACKAGES, Run, RunError, RunLogger, read_json, write_json
 from labelchain.agents.settings import Settings
@@ -161,7 +160,10 @@ def test_a_folder_of_another_data_set_is_refused(make_run):
         ("[1]", "must hold a JSON object, got list"),
         ("{}", "is not the configuration of a run"),
         ('{"settings": {"depth": 3}}', "is not the configuration of a run"),
-        ('{"settings": {"width": 0}}', "width must be from 1 to 65536"),
+        (
+            '{"settings": {"width": 0}, "learner": "a", "dataset": "b", "seed": 0}',
+            "width must be from 1 to 65536",
+        ),
         ('{"settings": {"width": "8"}}', "is not the configuration of a run"),
         (
             '{"settings": {}, "learner": "a", "dataset": "b", "seed": "x"}',

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.checkpoints import load_chain_model, load_tensors, network_of, save_chain_model
+from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
 from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
+from labelchain.agents.network_records import network_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.runs import Run, RunError

@@ -126,6 +126,11 @@ def test_wrong_names_are_usage_errors(tmp_path):
     assert "Traceback" not in result.output
 
 
+def test_engines_are_two_and_only_ray_has_an_address(npz):
+    assert_error(run("compare", npz, "--engine", "dask"), 2, "--engine", "processes or ray", "'dask'")
+    assert_error(run("compare", npz, "--address", "auto"), 2, "--address", "--engine ray")
+
+
 def test_missing_and_damaged_files_are_input_errors(tmp_path, npz):
     assert_error(run("compare", tmp_path / "none.npz"), 1, "none.npz")
     npz.write_bytes(npz.read_bytes()[:100])

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.checkpoints import load_chain_model, load_tensors, record_of, save_chain_model
+from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
+from labelchain.agents.network_records import record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import Run, RunError
 from labelchain.agents.settings import Settings

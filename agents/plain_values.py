@@ -1,0 +1,61 @@
+"""Checks of plain values from files that anybody may have written: their names, types and ranges."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeGuard
+
+MOST = 1e300
+"""A number that is larger is damage."""
+LARGEST_COUNT = 2**31 - 1
+"""Of rows, labels, epochs and the like."""
+
+
+def shown(value: object) -> str:
+    """A value for a message: short, in one line, however large or nested it is."""
+    return reprlib.repr(value)
+
+
+def fields_of(values: object, names: Iterable[str], what: str) -> dict[str, Any]:
+    """Some values by name.
+
+    Raises:
+        ValueError: If they are no dictionary with these names and no others.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{what} must be a dictionary, got {type(values).__name__}")
+    wanted = set(names)
+    for problem, different in (("lacks", wanted - values.keys()), ("has an unknown", values.keys() - wanted)):
+        if different:
+            raise ValueError(f"{what} {problem} {shown(min(different, key=shown))}")
+    return values
+
+
+def check_number(value: object, what: str, kind: type, least: float = -MOST, most: float = MOST) -> None:
+    """Raise ValueError unless a value is an ``int``, or a ``float``, in a range; NaN is in none."""
+    if type(value) is not kind or not least <= value <= most:  # type: ignore[operator]
+        some = "a whole number" if kind is int else "a number"
+        bounds = f" from {least:g} to {most:g}" if most < MOST else f", at least {least:g}, and finite"
+        raise ValueError(f"{what} must be {some}{bounds}, got {shown(value)}")
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether a value is a number that a float can hold, and not NaN."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
+
+
+def check_types(kind: type, values: Mapping[str, Any]) -> None:
+    """Raise ValueError if a value for a field of a dataclass has another type than is declared.
+
+    Numbers must be finite; names that are no fields are left to the dataclass.
+    """
+    for field in fields(kind):
+        value, declared = values.get(field.name), str(field.type)
+        if field.name not in values or (value is None and "None" in declared):
+            continue
+        number = declared.startswith(("int", "float"))
+        expected = (int,) if declared.startswith("int") else (int, float) if number else (str,)
+        if type(value) not in expected or (number and not is_finite(value)):
+            raise ValueError(f"{field.name} must be of type {declared}, got {shown(value)}")

@@ -1,0 +1,187 @@
+"""A hook of MkDocs: pages made from what is written elsewhere, and links between them.
+
+The README becomes the home page, each example and each module gets its place, and links to files of the
+repository lead to the page that shows them, so that the same text serves here and beside the code.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("envs", "agents", "baselines", "cli")
+ELSEWHERE = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "benchmarks/README.md": "benchmarks.md",
+}
+"""Files of the repository that are pages as they are, by the page's name."""
+LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def modules() -> list[str]:
+    """The path of every public module in the repository, packages first, as ``envs/rewards.py``."""
+    found = [path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]
+    public = [path for path in found if path.stem == "__init__" or not path.stem.startswith("_")]
+    return sorted((path.relative_to(ROOT).as_posix() for path in public), key=_package_first)
+
+
+def _package_first(module: str) -> list[tuple[int, str]]:
+    *folders, name = module.split("/")
+    floor = FLOORS.index(folders[0])
+    return [(floor, ""), *((1, folder) for folder in folders[1:]), (0 if name == "__init__.py" else 1, name)]
+
+
+def page_of(path: str) -> str | None:
+    """The page that shows a file or folder of the repository; ``None`` if none does."""
+    if path in ELSEWHERE:
+        return ELSEWHERE[path]
+    if path == "examples":
+        return "examples.md"
+    if re.fullmatch(r"examples/\w+\.py", path):
+        return f"examples.md#{Path(path).stem}"
+    if path.split("/")[0] in FLOORS and path.endswith(".py"):
+        return f"api/{path.removesuffix('.py').replace('__init__', 'index')}.md"
+    if path.startswith("docs/"):
+        page = path.removeprefix("docs/")
+        return f"{page}/index.md" if (ROOT / path).is_dir() else page
+    return None
+
+
+def linked(markdown: str, source: str, page: str) -> str:
+    """Markdown whose links to files of the repository lead to pages.
+
+    Args:
+        markdown: The text.
+        source: Where it is written, a path in the repository.
+        page: The page that it becomes.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        to = page_of(target) if (ROOT / target).exists() else None
+        if to is None:
+            return match[0]
+        return f"]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{match[2] or ''})"
+
+    return LINK.sub(replaced, markdown)
+
+
+def examples() -> str:
+    """The page of examples: what each is for, and its code."""
+    parts = ["# Examples\n\nWhole programs, in the folder `examples`. `--help` of each says what can be set."]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        code = path.read_text(encoding="utf-8")
+        tree = ast.parse(code)
+        summary = ast.get_docstring(tree) or ""
+        rest = "\n".join(code.splitlines()[tree.body[0].end_lineno :]).strip()
+        heading = f"## {path.name} {{ #{path.stem} }}"
+        parts.append(f"{heading}\n\n{summary}\n\n```python\n{rest}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def reference(module: str) -> str:
+    """The page of a module."""
+    name = "labelchain." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    options = "heading_level: 1, show_root_heading: true, show_root_full_path: true"
+    return f"---\ntitle: {name}\n---\n\n::: {name}\n    options: {{{options}}}\n"
+
+
+def listing(folder: Path) -> str:
+    """A page that lists the data files of a folder."""
+    files = "\n".join(f"- [{path.name}]({path.name})" for path in sorted(folder.iterdir()))
+    return f"# {folder.name}: figures as data\n\n{files}\n"
+
+
+def reports() -> list[Path]:
+    """The folders of results that have a report."""
+    return sorted(path.parent for path in (ROOT / "docs" / "results").glob("*/report.md"))
+
+
+def generated() -> dict[str, str]:
+    """All pages that are not files in docs, by name."""
+    pages = {
+        page: linked((ROOT / source).read_text(encoding="utf-8"), source, page)
+        for source, page in ELSEWHERE.items()
+    }
+    pages["examples.md"] = examples()
+    pages["api/index.md"] = overview()
+    pages |= {page_of(module) or "": reference(module) for module in modules()}
+    for folder in (ROOT / "docs" / "results").iterdir():
+        if folder.is_dir() and folder not in reports():
+            pages[f"results/{folder.name}/index.md"] = listing(folder)
+    return pages
+
+
+def overview() -> str:
+    """The first page of the reference: every module with the first line of its docstring."""
+    parts = ["# API reference\n\nFour floors, each a package; imports run down only."]
+    for module in modules():
+        if module == f"{module.split('/')[0]}/__init__.py":
+            parts.append(f"\n## labelchain.{module.split('/')[0]}\n")
+        name = "labelchain." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+        summary = (ast.get_docstring(tree) or "").split("\n")[0]
+        to = (page_of(module) or "").removeprefix("api/")
+        parts.append(f"- [`{name}`]({to}): {summary}")
+    return "\n".join(parts) + "\n"
+
+
+def reference_nav() -> list[Any]:
+    """The reference in the navigation: a section for each package, in it a page for each module."""
+    sections: dict[str, list[Any]] = {}
+    for module in modules():
+        folder, _, name = module.rpartition("/")
+        page = page_of(module)
+        sections.setdefault(folder, []).append(
+            page if name == "__init__.py" else {name.removesuffix(".py"): page}
+        )
+    for folder in sorted(sections, key=lambda name: -name.count("/")):
+        parent, _, name = folder.rpartition("/")
+        if parent:
+            sections[parent].append({name: sections.pop(folder)})
+    return ["api/index.md", *({folder: pages} for folder, pages in sections.items())]
+
+
+@event_priority(100)  # before mkdocstrings reads its own
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Complete the navigation, and show mkdocstrings the packages under their public names."""
+    assert config.nav is not None
+    for section in config.nav:
+        if "Results" in section:
+            section["Results"][1:1] = [
+                {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
+            ]
+    config.nav.append({"API": reference_nav()})
+    names = Path(tempfile.mkdtemp()) / "labelchain"
+    names.mkdir()
+    for floor in FLOORS:
+        (names / floor).symlink_to(ROOT / floor)
+    config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [str(names.parent)]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are not files in docs."""
+    for name, content in generated().items():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links of pages in docs to pages."""
+    del config, files
+    if page.file.generated_by is not None:
+        return markdown
+    return linked(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
