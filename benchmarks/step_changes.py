@@ -53,7 +53,7 @@ DROPOUT |= {"benchmarks.earlier_steps.chain_dropout": earlier.dropout_by_bernoul
 DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
 ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
 CHANGES = {
-    "the anchor at 4 steps of a chain, not at all": Change(whole_anchor=True),
+    "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
     "no padding computed": Change(earlier.EveryStep),
     "embeddings summed in bags, not cumulated": Change(earlier.CumulatedSums),
     "one random number for an action drawn, not one for each label": Change(patches=DRAW),
