@@ -36,7 +36,6 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-VALUE_ENSEMBLE = "five-chain-q"
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
@@ -172,12 +171,6 @@ LEARNERS: dict[str, Learner] = {
         None,
         _load_chain,
         parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
-    ),
-    VALUE_ENSEMBLE: Learner(
-        "chain-q from five seeds, averaged while decoding",
-        None,
-        _load_chain,
-        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(5)),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),

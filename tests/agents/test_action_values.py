@@ -78,7 +78,7 @@ def test_values_become_the_share_of_inputs_for_which_an_action_is_right(tmp_path
     assert after[1] == pytest.approx(0.3, abs=0.03)  # of all, not of those for which label 0 was right
 
 
-def test_it_and_its_ensemble_learn(tmp_path):
+def test_it_learns_and_is_loaded(tmp_path):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(300, 6)).astype(np.float32)
     labels = csr_array((features[:, :4] > 0.3).astype(np.int8))
@@ -90,12 +90,8 @@ def test_it_and_its_ensemble_learn(tmp_path):
         test_rows=np.arange(200, 300),
     )
     settings = Settings(width=16, epochs=4, batch_size=16, learning_rate=0.01)
-    run = Run(tmp_path / "ensemble", "five-chain-q", "small", 0, settings)
+    run = Run(tmp_path / "chain-q", "chain-q", "small", 0, settings)
     metrics = fit(run, data, lambda _share, _note: None, tmp_path)
-    single = Run(tmp_path / "chain-q" / "seed-0", "chain-q", "small", 0, settings)
     assert metrics["P@1"] > 70.0  # at most 82, the share of rows with a label; 38 by chance
-    assert metrics["P@1"] >= single.result["P@1"] - 5.0
-    model = LEARNERS["five-chain-q"].load(run, data)
+    model = LEARNERS["chain-q"].load(run, data)
     assert evaluate(model, data, "test").metrics == pytest.approx(metrics)
-    parts = sorted(path.name for path in (tmp_path / "chain-q").iterdir())
-    assert parts == ["seed-0", "seed-1000", "seed-2000", "seed-3000", "seed-4000"]
