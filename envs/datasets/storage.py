@@ -47,7 +47,7 @@ def recorded(folder: Path) -> list[str]:
         return []
     if not isinstance(names, list):
         return []
-    return [name for name in names if isinstance(name, str) and Path(name).name == name]
+    return [name for name in names if isinstance(name, str) and Path(name).name == name not in ("", "..")]
 
 
 def verify_dataset(name: str) -> dict[str, str]:

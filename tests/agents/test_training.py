@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.chain_pg import train_chain_pg
-from labelchain.agents.checkpoints import load_chain_model, load_tensors
+from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_tensors
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
 from labelchain.agents.runs import Run, RunError, RunLogger
 from labelchain.agents.training import Phase, train
@@ -151,6 +151,55 @@ def test_another_training_state_is_refused(make_run, dataset):
             likelihood(each, dataset, interrupt)
     (run.directory / "last.pt").write_bytes((other.directory / "last.pt").read_bytes())
     with pytest.raises(RunError, match=r"last\.pt does not belong to this run"):
+        likelihood(run, dataset)
+
+
+def changed(*place):
+    """What puts the last of ``place`` where the others lead."""
+
+    def change(content):
+        *way, last, value = place
+        for step in way:
+            content = content[step]
+        content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (changed("epoch", 0), "epoch must be a whole number from 1 to 4, got 0"),
+        (changed("epoch", 5), "epoch must be a whole number from 1 to 4, got 5"),
+        (changed("env_steps", -1), "env_steps must be a whole number"),
+        (changed("seconds", float("nan")), "seconds must be a number"),
+        (changed("best", {}), "best lacks 'label_set'"),
+        (changed("best", "ranking", "score", float("nan")), "score must be a number"),
+        (changed("best", "ranking", "record", {}), "a network lacks 'config'"),
+        (changed("network", "state", "value_head.bias", torch.tensor([torch.inf])), "that are not finite"),
+        (changed("optimiser", "param_groups", []), "must have 1 groups of parameters"),
+        (changed("optimiser", "param_groups", 0, "eps", 0.0), "eps must be 1e-08, got 0.0"),
+        (changed("optimiser", "param_groups", 0, "lr", -1.0), "lr must be a number"),
+        (changed("optimiser", "state", 999, {}), "must have states of its parameters"),
+        (changed("optimiser", "state", 2, {}), "a parameter's state lacks"),
+        (changed("optimiser", "state", 2, "exp_avg", torch.ones(7)), "exp_avg must be of float32 and shape"),
+        (changed("optimiser", "state", 2, "step", torch.tensor(-1.0)), "must not be negative"),
+        (changed("note", "x"), "it has an unknown 'note'"),
+    ],
+)
+def test_wrong_values_in_a_training_state_are_refused(make_run, dataset, change, message):
+    """Each would be found late, or never."""
+    run = make_run("always-random")
+
+    def interrupt(share, note):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        likelihood(run, dataset, interrupt)
+    content = load_tensors(run.directory / "last.pt")
+    change(content)
+    save_tensors(run.directory / "last.pt", content)
+    with pytest.raises(RunError, match=f"last.pt does not belong to this run .*{message}.*remove it"):
         likelihood(run, dataset)
 
 

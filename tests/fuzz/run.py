@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from fuzz.formats import FORMATS
-from fuzz.mutations import damaged
 
 SECONDS = 10
 """A reader that takes longer for a file of a few kilobytes hangs."""
@@ -38,9 +37,8 @@ def input_folder(form, folder, number, seed):
     names = form.write(folder, int(rng.integers(100)))
     expected = form.read(folder) if form.exact else None
     name = names[rng.integers(len(names))]
-    content = damaged((folder / name).read_bytes(), rng, (other / name).read_bytes())
+    form.damage(folder / name, other / name, rng)
     shutil.rmtree(other)
-    (folder / name).write_bytes(content)
     return expected
 
 
@@ -87,6 +85,8 @@ def fuzz(form, inputs, seed=0):
             if process == 0:
                 try:
                     child(form, Path(folder) / "input", range(done, inputs), seed, answer)
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(1)
             os.close(answer)

@@ -239,7 +239,7 @@ def test_only_what_labelchain_put_there_is_removed(data: Path, mine: Path) -> No
     remove_files(files)
     assert (folder / "notes.md").exists()
     assert not (folder / ".labelchain.json").exists()
-    for record in ("{}", "["):
+    for record in ("{}", "[", '["", "..", "."]'):
         (folder / "rows.arff").write_text((mine / "meka.arff").read_text())
         (folder / ".labelchain.json").write_text(record)
         with pytest.raises(DatasetError, match="was not downloaded or added by labelchain"):
