@@ -22,6 +22,7 @@ from labelchain.agents.likelihood import Batch, Logs
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.training import Phase, train
+from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.rewards import make_reward
 
@@ -63,7 +64,8 @@ class ActionValueObjective:
         # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.
         right = torch.where(missing, of_true, 0.0).sum(dim=2) + torch.where(done, logits[..., -1], 0.0)
         entropies = torch.nn.functional.softplus(logits).sum(dim=2) - right
-        loss = entropies[rollout.actions >= 0].sum() / rollout.actions.numel()
+        num_rows, length = rollout.actions.shape
+        loss = entropies[rollout.actions >= 0].sum() / (rows_of_all(num_rows) * length)
         return loss, {"action_value_loss": loss.item(), "env_steps": rollout.env_steps}
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from labelchain.agents.first_layers import of_sparse
 from labelchain.agents.scaling import InputScaler, Scaling
+from labelchain.agents.whole_batch import dropout, uniform
 
 LARGEST = 65_536
 """The largest layer; more is a slip of the finger."""
@@ -66,7 +67,7 @@ def chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, trai
     if not training or rate == 0.0:
         return values
     # Four times as fast as drawing from Bernoulli distributions.
-    kept = torch.rand(num_rows, values.shape[1], device=values.device) >= rate
+    kept = uniform((num_rows, values.shape[1]), device=values.device) >= rate
     return values * (kept / (1.0 - rate)).index_select(0, rows)
 
 
@@ -97,7 +98,6 @@ class ChainNetwork(nn.Module):
         self.num_labels = num_labels
         self.config = config
         self.scaler = InputScaler(num_features, scaling)
-        self.input_dropout = nn.Dropout(config.input_dropout)
         self.value_head = nn.Linear(config.width, 1)
 
     def forward(self, features: Tensor, chains: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,8 +161,7 @@ class ChainNetwork(nn.Module):
         return result
 
     def _scaled(self, features: Tensor) -> Tensor:
-        scaled: Tensor = self.input_dropout(self.scaler(features))
-        return scaled
+        return dropout(self.scaler(features), self.config.input_dropout, self.training)
 
     def _first(self, features: Tensor, layers: Sequence[nn.Linear]) -> tuple[Tensor, ...]:
         """What layers give for the input, to decode it; training is faster with dense products."""

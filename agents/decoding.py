@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelchain.agents.chain_network import State
+from labelchain.agents.whole_batch import counts, uniform_for_some
 from labelchain.envs.metrics import RANKED, Predictions
 
 
@@ -170,15 +171,21 @@ def sample_chains(
     length = min(max_labels, num_labels)
     actions = torch.full((num_rows, length), -1, dtype=torch.int64, device=features.device)
     running = RunningChains(model, features)
+    still_running = counts(num_rows)  # here, and in processes that share the batch
     for step in range(length):
         log_probs = running.log_probs()
         if step < min_labels:
             log_probs[:, num_labels] = -torch.inf
-        action = log_probs.argmax(dim=1) if generator is None else draw(log_probs, generator)
+        if generator is None:
+            action = log_probs.argmax(dim=1)
+        else:
+            places = uniform_for_some(still_running, generator, log_probs.device)
+            action = action_at(log_probs.exp(), places)
         actions[running.rows, step] = action
         going = action < num_labels
         running.keep(going)
-        if len(running.rows) == 0:
+        still_running = counts(len(running.rows))
+        if not any(still_running):
             return actions[:, : step + 1]
         if step + 1 < length:
             running.emit(action[going])

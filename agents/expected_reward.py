@@ -26,6 +26,7 @@ from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
 from labelchain.agents.policy_gradient import Rollout, emitted_before
+from labelchain.agents.whole_batch import rows_of_all, total
 from labelchain.envs.rewards import Reward
 
 ANCHOR_WEIGHT = 0.1
@@ -93,10 +94,10 @@ class ExpectedRewardObjective:
         network.train()
         along = self.along(network, batch, rollout.actions)
         anchor, logs = self._anchor.loss(network, batch, generator)
-        num_rows = len(rollout.actions)
+        num_rows = rows_of_all(len(rollout.actions))
         # Per step, so that long label sets do not drown the reward.
-        anchor_weight = ANCHOR_WEIGHT * num_rows / logs["env_steps"]
-        completion = along.completion[along.completing].mean()
+        anchor_weight = ANCHOR_WEIGHT * num_rows / total(int(logs["env_steps"]))
+        completion = along.completion[along.completing].sum() / total(int(along.completing.sum()))
         logs |= {
             "completion": completion.item(),
             "expected_reward": along.expected.sum().item() / num_rows,

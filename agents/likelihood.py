@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.whole_batch import rows_of_all, uniform
 from labelchain.envs.datasets import MultilabelDataset
 
 Logs = dict[str, float]
-"""Figures of one batch. ``env_steps`` is always there: the steps of all chains (STOP is one) that the loss
-looked at, whether they were given or sampled."""
+"""Figures of one batch; of processes that share it, they add up. ``env_steps`` is always there: the steps of
+all chains (STOP is one) that the loss looked at, whether they were given or sampled."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,27 @@ class Batch:
 
     @classmethod
     def of(
-        cls, dataset: MultilabelDataset, rows: NDArray[np.int64], device: torch.device | str = "cpu"
+        cls,
+        dataset: MultilabelDataset,
+        rows: NDArray[np.int64],
+        device: torch.device | str = "cpu",
+        part: slice = slice(None),
     ) -> Batch:
-        """The inputs of some rows ``(n,)`` of a data set."""
-        features = torch.from_numpy(dataset.dense_features(rows))
-        return cls(features.to(device), label_lists(dataset, torch.from_numpy(rows)).to(device))
+        """The inputs of some rows ``(n,)`` of a data set; of them a part, with labels as wide as for all."""
+        features = torch.from_numpy(dataset.dense_features(rows[part]))
+        labels = label_lists(dataset, torch.from_numpy(rows))[part]
+        return cls(features.to(device), labels.to(device))
 
 
 class Objective(Protocol):
     """What a network is trained for."""
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
-        """The loss of a batch, a scalar with gradient, and figures for the log."""
+        """The loss of a batch, a scalar with gradient, and figures for the log.
+
+        Where processes share the batch, it is divided by what the whole batch counts, see
+        :mod:`labelchain.agents.whole_batch`, and all random numbers come from there.
+        """
 
 
 class Order(Protocol):
@@ -60,7 +70,7 @@ class RandomOrder:
     def keys(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Tensor:
         """Uniform random numbers, ``(n, most)``."""
         del network
-        return torch.rand(batch.labels.shape, generator=generator, device=batch.labels.device)
+        return uniform(batch.labels.shape, generator, batch.labels.device)
 
 
 class LikelihoodObjective:
@@ -82,10 +92,10 @@ class LikelihoodObjective:
         targets = chain_targets(chains, network.num_labels)
         kept = targets >= 0
         if self.most_steps is not None:
-            keys = torch.rand(kept.shape, generator=generator, device=kept.device) + ~kept
+            keys = uniform(kept.shape, generator, kept.device) + ~kept
             kept = kept & (keys.argsort(dim=1).argsort(dim=1) < self.most_steps)
         logits, _ = network.at_steps(batch.features, chains, kept)
-        loss = nn.functional.cross_entropy(logits, targets[kept], reduction="sum") / len(chains)
+        loss = nn.functional.cross_entropy(logits, targets[kept], reduction="sum") / rows_of_all(len(chains))
         return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
 

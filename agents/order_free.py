@@ -10,6 +10,7 @@ from torch import Tensor
 
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch, Logs, RandomOrder, chain_targets, sort_by_keys
+from labelchain.agents.whole_batch import rows_of_all
 
 
 class OrderFreeObjective:
@@ -51,4 +52,4 @@ def order_free_cross_entropy(logits: Tensor, chains: Tensor, kept: Tensor) -> Te
     # True labels are few: their logits are gathered, no target is spread over all L.
     of_true = logits.gather(1, chains.clamp(min=0)[rows])
     of_target = (of_true * shares).sum(dim=1) + logits[:, stop] * (steps == counts)
-    return (logits.logsumexp(dim=1) - of_target).sum() / len(chains)
+    return (logits.logsumexp(dim=1) - of_target).sum() / rows_of_all(len(chains))

@@ -15,6 +15,7 @@ from torch import Tensor
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs, Objective
+from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs.rewards import Reward
 
 VALUE_WEIGHT = 0.5
@@ -100,12 +101,12 @@ class PolicyGradientObjective:
         chosen = log_policy.gather(2, actions.clamp(min=0)[..., None]).squeeze(-1)
         surprise = torch.where(log_policy.isinf(), 0.0, log_policy)
         entropy = -(log_policy.exp() * surprise).sum(dim=-1)
-        num_rows = len(actions)
+        num_rows = rows_of_all(len(actions))
         entropy_bonus = entropy[taken].sum() / num_rows
         loss = -self.entropy * entropy_bonus
         logs: Logs = {
             "entropy": entropy_bonus.item(),
-            "return": rewards.sum(dim=1).mean().item(),
+            "return": rewards.sum().item() / num_rows,
             "env_steps": rollout.env_steps,
         }
         if rollout.greedy is None:
@@ -117,7 +118,7 @@ class PolicyGradientObjective:
         else:
             greedy = chain_rewards(self.reward, rollout.greedy, batch.labels, network.num_labels)
             baseline = _resized(discounted_returns(greedy, self.discount), actions.shape[1])
-            logs["greedy_return"] = greedy.sum(dim=1).mean().item()
+            logs["greedy_return"] = greedy.sum().item() / num_rows
         policy_loss = -(chosen * (returns - baseline))[taken].sum() / num_rows
         return loss + policy_loss, logs | {"policy_loss": policy_loss.item()}
 

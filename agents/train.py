@@ -2,6 +2,9 @@
 
 It shows how the parts go together, and is meant to be copied. (``labelchain train`` does more: it selects a
 model for each family of metrics, writes results that compare, and goes on with a run that was stopped.)
+
+``torchrun --nproc-per-node 2 -m labelchain.agents.train always-random bibtex`` trains one network in two
+processes, see :mod:`labelchain.agents.data_parallel`.
 """
 
 from __future__ import annotations
@@ -18,10 +21,13 @@ from stable_baselines3.common.logger import configure
 from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderStatistics
 from labelchain.agents.chain_pg_algorithm import ChainPG
 from labelchain.agents.chain_vec_env import ChainVecEnv
+from labelchain.agents.data_parallel import NETWORKS, is_launched, joined, train_network
 from labelchain.agents.sb3 import ALGORITHMS, make_agent
 from labelchain.agents.sb3_policies import policy_predictor
+from labelchain.agents.settings import settings_for
 from labelchain.agents.zoo_hyperparameters import zoo_entry
 from labelchain.envs import ENV_IDS, MultilabelDataset, default_max_labels, evaluate, load_dataset
+from labelchain.envs.datasets import source_name
 
 NUM_EVALUATIONS = 10
 
@@ -29,14 +35,26 @@ NUM_EVALUATIONS = 10
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line; its hyperparameters are those of ``agents/hyperparameters``."""
     parser = argparse.ArgumentParser(prog="python -m labelchain.agents.train", description="Train one agent.")
-    parser.add_argument("agent", choices=["chain-pg", *ALGORITHMS], help="which agent")
+    names = list(dict.fromkeys(["chain-pg", *ALGORITHMS, *NETWORKS]))
+    parser.add_argument("agent", choices=names, help="which agent")
     parser.add_argument("env", help="an environment's id, or a data set by name or path")
-    parser.add_argument("--steps", type=int, help="environment steps (default: suits the environment)")
-    parser.add_argument("--reward", help="name of the reward (default: suits the agent)")
     parser.add_argument("--seed", type=int, default=0, help="seeds everything random (default: 0)")
-    parser.add_argument("--metric", default="f1_example", help="selects the best model (default: f1_example)")
     parser.add_argument("--out", type=Path, help="folder (default: runs/AGENT-DATASET-SEED)")
-    return parser.parse_args(arguments)
+    agents = parser.add_argument_group(f"agents of Stable-Baselines3, and chain-pg: {', '.join(ALGORITHMS)}")
+    agents.add_argument("--steps", type=int, help="environment steps (default: suits the environment)")
+    agents.add_argument("--reward", help="name of the reward (default: suits the agent)")
+    agents.add_argument("--metric", default="f1_example", help="selects the best model (default: f1_example)")
+    networks = parser.add_argument_group(f"networks, in processes of torchrun or one: {', '.join(NETWORKS)}")
+    networks.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting, such as epochs=5"
+    )
+    args = parser.parse_args(arguments)
+    args.is_network = is_launched() or (args.agent not in ALGORITHMS and args.agent != "chain-pg")
+    if args.is_network and (args.steps or args.reward):
+        parser.error("networks have no --steps or --reward: take --set epochs=N or --set reward=NAME")
+    if args.set and not args.is_network:
+        parser.error(f"--set is for networks; {args.agent} has --steps, --reward and --metric")
+    return args
 
 
 def make(agent: str, dataset: MultilabelDataset, seed: int, reward: str | None) -> BaseAlgorithm:
@@ -48,12 +66,32 @@ def make(agent: str, dataset: MultilabelDataset, seed: int, reward: str | None) 
     return ChainPG(entry.policy, env, seed=seed, **entry.arguments)
 
 
+def changed(changes: Sequence[str]) -> dict[str, str]:
+    """Settings from ``NAME=VALUE``.
+
+    Raises:
+        ValueError: If one has another form.
+    """
+    for change in changes:
+        if "=" not in change:
+            raise ValueError(f"--set takes NAME=VALUE, got {change!r}")
+    return {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
+
+
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Train, keep the best model on the validation split, and evaluate it on the test split."""
     args = parse(arguments)
     torch.set_num_threads(1)
-    dataset = load_dataset(ENV_IDS.get(args.env) or args.env)
+    name = ENV_IDS.get(args.env) or args.env
+    dataset = load_dataset(name)
     out = args.out or Path("runs") / f"{args.agent}-{dataset.name}-{args.seed}"
+    if args.is_network:
+        settings = settings_for(dataset).with_changes(changed(args.set))
+        with joined():
+            metrics = train_network(args.agent, dataset, source_name(name, None), settings, args.seed, out)
+        if metrics:
+            tell(metrics, out / "model.pt", out)
+        return metrics
     steps = args.steps or zoo_entry(args.agent, dataset.name).n_timesteps
 
     model = make(args.agent, dataset, args.seed, args.reward)
@@ -64,9 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
 
     model.set_parameters(str(best.path))
     metrics = evaluate(policy_predictor(model, default_max_labels(dataset)), dataset, "test").metrics
-    sys.stdout.write("".join(f"test {name:20} {value:8.3f}\n" for name, value in metrics.items()))
-    sys.stdout.write(f"best model: {best.path}, curves: labelchain board {out}\n")
+    tell(metrics, best.path, out)
     return metrics
+
+
+def tell(metrics: dict[str, float], model: Path, out: Path) -> None:
+    """Print what came out."""
+    sys.stdout.write("".join(f"test {name:20} {value:8.3f}\n" for name, value in metrics.items()))
+    sys.stdout.write(f"best model: {model}, curves: labelchain board {out}\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from labelchain.agents.networks import make_network
 from labelchain.agents.plain_values import check_number, fields_of
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.agents.whole_batch import from_first, is_first, shared, totals
 from labelchain.envs import MultilabelDataset, evaluate
 
 
@@ -43,6 +45,13 @@ class Selection:
     record: Record = field(default_factory=dict)
 
 
+def train_for(objective: Objective, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
+    """As :func:`train`, with one objective in all epochs."""
+    settings = run.settings
+    phase = Phase(run.learner, objective, settings.epochs, settings.learning_rate)
+    return train(run, dataset, [phase], progress)
+
+
 def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progress: Progress) -> int:
     """Train a chain network, and write ``model.pt`` with the models that the validation rows select.
 
@@ -52,6 +61,9 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
     After each epoch everything needed to go on is written to ``last.pt``; a run that was stopped goes on from
     there and ends bit-equal to one that was not, since all randomness of an epoch follows from the seed and
     the epoch's number.
+
+    In processes of one group of ``torch.distributed`` that call this together, each takes its share of the
+    rows of every batch; the first alone evaluates and writes.
 
     Returns:
         The number of inputs seen.
@@ -63,19 +75,20 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
     total = sum(phase.epochs for phase in phases)
     seen = total * len(dataset.rows("train"))
     last, model_path = run.directory / "last.pt", run.directory / "model.pt"
-    if model_path.exists():
+    if from_first(model_path.exists()):
         last.unlink(missing_ok=True)  # of a run that was stopped between its last two operations
         return seen
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         state = _TrainingState(make_network(dataset, run.settings.network()), run.settings.selection())
-        if last.exists():
-            state.restore(load_tensors(last), phases, last)
-        else:
+        saved = from_first(load_tensors(last) if is_first() and last.exists() else None)
+        if saved is not None:
+            state.restore(saved, phases, last)
+        elif is_first():
             run.forget_events()  # of an epoch that was stopped before it was saved
         rows = dataset.rows("train")
         purge_step = state.epoch * len(rows) + 1 if state.epoch else None
-        with RunLogger(run, purge_step, state.seconds) as logger:
+        with RunLogger(run, purge_step, state.seconds) if is_first() else nullcontext() as logger:
             while state.epoch < total:
                 phase, epoch_in_phase = _phase_of(phases, state.epoch)
                 if epoch_in_phase == 0:
@@ -83,6 +96,8 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
                 figures, speed = _epoch(run, dataset, phase, epoch_in_phase, state)
                 state.epoch += 1
                 state.env_steps += round(figures.pop("env_steps"))
+                if logger is None:
+                    continue
                 step = state.epoch * len(rows)
                 model = ChainPredictor(state.network.eval(), run.settings.chain_limit(dataset))
                 metrics = evaluate(model, dataset, "validation").metrics
@@ -96,6 +111,8 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
                 state.select(metrics)
                 save_tensors(last, state.content())
                 progress(state.epoch / total, f"{phase.name}, nDCG@5 {metrics['nDCG@5']:.1f}")
+    if not is_first():
+        return seen
     save_chain_model(
         model_path,
         [state.best["ranking"].record],
@@ -191,17 +208,19 @@ def _epoch(
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        with torch.autocast("cpu", torch.bfloat16, enabled=run.settings.precision == "bfloat16"):
-            loss, logs = phase.objective.loss(network, Batch.of(dataset, rows), generator)
-        if not torch.isfinite(loss):
-            raise RunError(
-                f"the loss of {run.learner} became {loss.item()} in epoch {state.epoch + 1}, "
-                f"batch {number + 1} (rows {rows[:3].tolist()}, ...){_last_good(run, state)}; try a lower "
-                "learning rate in another folder"
-            )
-        gradient_step(network, state.optimiser, loss, run.settings.clip)
-        for name, value in {"loss": loss.item(), **logs}.items():
-            figures.setdefault(name, []).append(value)
+        with shared(len(rows)) as own:
+            with torch.autocast("cpu", torch.bfloat16, enabled=run.settings.precision == "bfloat16"):
+                loss, logs = phase.objective.loss(network, Batch.of(dataset, rows, part=own), generator)
+            logs = {"loss": loss.item(), **logs}
+            for name, value in zip(logs, totals(list(logs.values())), strict=True):
+                figures.setdefault(name, []).append(value)
+            if not math.isfinite(figures["loss"][-1]):
+                raise RunError(
+                    f"the loss of {run.learner} became {figures['loss'][-1]} in epoch {state.epoch + 1}, "
+                    f"batch {number + 1} (rows {rows[:3].tolist()}, ...){_last_good(run, state)}; try "
+                    "a lower learning rate in another folder"
+                )
+            gradient_step(network, state.optimiser, loss, run.settings.clip)
     means = {name: float(np.mean(values)) for name, values in figures.items()}
     means["env_steps"] = float(sum(figures["env_steps"]))
     means["learning_rate"] = state.optimiser.param_groups[0]["lr"]

@@ -13,11 +13,11 @@ from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.final_summaries import log_final
-from labelchain.agents.likelihood import LikelihoodObjective, Objective, Order, RandomOrder
+from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
 from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import load_sb3, train_sb3
-from labelchain.agents.training import Phase, train
+from labelchain.agents.training import train_for
 from labelchain.baselines.classifier_chains import (
     ClassifierChains,
     train_classifier_chain,
@@ -111,19 +111,12 @@ def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
 
 def _train_order(name: str, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """Maximum likelihood on the true labels in an order."""
-    return _train_alone(LikelihoodObjective(_order_of(name, run, dataset)), run, dataset, progress)
+    return train_for(LikelihoodObjective(_order_of(name, run, dataset)), run, dataset, progress)
 
 
 def _train_order_free(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """Optimal-completion targets."""
-    return _train_alone(OrderFreeObjective(), run, dataset, progress)
-
-
-def _train_alone(objective: Objective, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
-    """One objective in all epochs."""
-    settings = run.settings
-    phase = Phase(run.learner, objective, settings.epochs, settings.learning_rate)
-    return train(run, dataset, [phase], progress)
+    return train_for(OrderFreeObjective(), run, dataset, progress)
 
 
 def _ordered(name: str, summary: str) -> Learner:

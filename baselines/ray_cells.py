@@ -101,7 +101,9 @@ def _check_that_it_answers(address: str) -> None:
             text=True,
             timeout=ANSWERS_WITHIN,
         )
-        why = tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
+        why = _last_line(tried.stderr) if tried.returncode else ""
+        if why and "InvalidAuthToken" in tried.stderr:
+            why = "it wants a token: set RAY_AUTH_MODE=token, and see Ray's documentation on tokens"
     except subprocess.TimeoutExpired:
         why = f"nothing came within {ANSWERS_WITHIN:.0f} seconds"
     if why:

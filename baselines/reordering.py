@@ -8,6 +8,7 @@ from torch import Tensor
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch
+from labelchain.agents.whole_batch import uniform
 
 
 class SampledOrder:
@@ -47,4 +48,4 @@ def reordering_keys(chains: Tensor, labels: Tensor, num_labels: int, generator: 
     index = torch.where(chains < 0, num_labels, chains)
     position.scatter_(1, index, torch.arange(length, dtype=torch.float32).expand_as(chains))
     keys = position.gather(1, labels.clamp(min=0))
-    return keys + (keys == length) * torch.rand(labels.shape, generator=generator)
+    return keys + (keys == length) * uniform(labels.shape, generator)

@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["cells", "env_steps", "inference", "sb3", "step_changes", "wiki_scale"])
+@pytest.mark.parametrize(
+    "name", ["cells", "data_parallel", "env_steps", "inference", "sb3", "step_changes", "wiki_scale"]
+)
 def test_it_runs_and_writes_json(name, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(ROOT))
     importlib.import_module(f"benchmarks.{name}").main(["--tiny", "--out", str(tmp_path)])
