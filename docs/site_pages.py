@@ -17,6 +17,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from typer import Context
+from typer.cli import get_docs_for_click
+from typer.main import get_command
+
+from labelchain.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("envs", "agents", "baselines", "cli")
@@ -91,6 +96,12 @@ def examples() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def commands() -> str:
+    """The page of commands: what ``--help`` says of each."""
+    command = get_command(app)
+    return get_docs_for_click(obj=command, ctx=Context(command), name="labelchain", title="Commands")
+
+
 def reference(module: str) -> str:
     """The page of a module."""
     name = "labelchain." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -116,6 +127,7 @@ def generated() -> dict[str, str]:
         for source, page in ELSEWHERE.items()
     }
     pages["examples.md"] = examples()
+    pages["commands.md"] = commands()
     pages["api/index.md"] = overview()
     pages |= {page_of(module) or "": reference(module) for module in modules()}
     for folder in (ROOT / "docs" / "results").iterdir():
