@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
             ]
     config.nav.append({"API": reference_nav()})
+    sys.path.insert(0, str(Path(__file__).parent))  # for griffe_docstrings
     names = Path(tempfile.mkdtemp()) / "labelchain"
     names.mkdir()
     for floor in FLOORS:
