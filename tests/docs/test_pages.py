@@ -22,9 +22,12 @@ def blocks(page, language):
     )
 
 
-@pytest.mark.parametrize("page", ["tutorial.md"])
+@pytest.mark.parametrize("page", ["tutorial.md", "offline.md"])
 def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    if page == "offline.md":
+        pytest.importorskip("minari", reason="needs pip install 'labelchain[minari]'")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     result = doctest.testfile(str(DOCS / page), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0
