@@ -33,7 +33,7 @@ ELSEWHERE = {
     "benchmarks/README.md": "benchmarks.md",
 }
 """Files of the repository that are pages as they are, by the page's name."""
-LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def modules() -> list[str]:
@@ -65,6 +65,11 @@ def page_of(path: str) -> str | None:
     return None
 
 
+def title_of(page: Path) -> str:
+    """The title of a page."""
+    return page.read_text(encoding="utf-8").partition("# ")[2].partition("\n")[0]
+
+
 def linked(markdown: str, source: str, page: str) -> str:
     """Markdown whose links to files of the repository lead to pages.
 
@@ -75,11 +80,14 @@ def linked(markdown: str, source: str, page: str) -> str:
     """
 
     def replaced(match: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        text, link, place = match.groups(default="")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
         to = page_of(target) if (ROOT / target).exists() else None
         if to is None:
             return match[0]
-        return f"]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{match[2] or ''})"
+        if text == target and target.endswith(".md"):  # on pages, the name of a file says nothing
+            text = title_of(ROOT / target)
+        return f"[{text}]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{place})"
 
     return LINK.sub(replaced, markdown)
 
@@ -196,6 +204,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Lead links of pages in docs to pages."""
     del config, files
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]  # it has no neighbours
     if page.file.generated_by is not None:
         return markdown
     return linked(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links of notebooks, which MkDocs takes as they are, to pages."""
+    del config
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+
+    def replaced(match: re.Match[str]) -> str:
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), match[1]))
+        target = files.get_file_from_path(name)
+        return match[0] if target is None else f'href="{target.url_relative_to(page.file)}"'
+
+    return re.sub(r'href="([^":#]+\.md)"', replaced, html)
