@@ -117,7 +117,12 @@ def compare(
     dataset: DatasetArgument,
     test: TestOption = None,
     learners: Annotated[
-        str | None, typer.Option(metavar="A,B,...", show_default="all but ppo", help="Learners to compare.")
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            show_default="all but five-chain-q and agents without masks",
+            help="Learners to compare.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Run every learner with seeds 0 to N-1.")] = 1,
     epochs: EpochsOption = None,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
+
+from docstring_markdown import as_markdown, without_roles
 
 from labelchain.envs import ENV_IDS, LabelChainEnv, LabelChainVectorEnv
 from labelchain.envs.datasets import CATALOGUE
@@ -55,19 +58,8 @@ def page() -> str:
 
 
 def demoted(text: str) -> str:
-    """A docstring with its headings one level down and its examples fenced."""
-    lines: list[str] = []
-    fenced = False
-    for line in text.splitlines():
-        starts = line.startswith(">>> ")
-        if starts and not fenced:
-            lines.append("```python")
-            fenced = True
-        elif fenced and not line:
-            lines.append("```")
-            fenced = False
-        lines.append(f"#{line}" if line.startswith("## ") else line)
-    return "\n".join([*lines, "```"] if fenced else lines)
+    """A docstring as Markdown, with its headings one level down."""
+    return re.sub("^## ", "### ", without_roles(as_markdown(text)), flags=re.M)
 
 
 if __name__ == "__main__":

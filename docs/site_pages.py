@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from typer import Context
+from typer.cli import get_docs_for_click
+from typer.main import get_command
+
+from labelchain.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("envs", "agents", "baselines", "cli")
@@ -27,7 +33,7 @@ ELSEWHERE = {
     "benchmarks/README.md": "benchmarks.md",
 }
 """Files of the repository that are pages as they are, by the page's name."""
-LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def modules() -> list[str]:
@@ -59,6 +65,11 @@ def page_of(path: str) -> str | None:
     return None
 
 
+def title_of(page: Path) -> str:
+    """The title of a page."""
+    return page.read_text(encoding="utf-8").partition("# ")[2].partition("\n")[0]
+
+
 def linked(markdown: str, source: str, page: str) -> str:
     """Markdown whose links to files of the repository lead to pages.
 
@@ -69,11 +80,14 @@ def linked(markdown: str, source: str, page: str) -> str:
     """
 
     def replaced(match: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        text, link, place = match.groups(default="")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
         to = page_of(target) if (ROOT / target).exists() else None
         if to is None:
             return match[0]
-        return f"]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{match[2] or ''})"
+        if text == target and target.endswith(".md"):  # on pages, the name of a file says nothing
+            text = title_of(ROOT / target)
+        return f"[{text}]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{place})"
 
     return LINK.sub(replaced, markdown)
 
@@ -89,6 +103,12 @@ def examples() -> str:
         heading = f"## {path.name} {{ #{path.stem} }}"
         parts.append(f"{heading}\n\n{summary}\n\n```python\n{rest}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def commands() -> str:
+    """The page of commands: what ``--help`` says of each."""
+    command = get_command(app)
+    return get_docs_for_click(obj=command, ctx=Context(command), name="labelchain", title="Commands")
 
 
 def reference(module: str) -> str:
@@ -116,6 +136,7 @@ def generated() -> dict[str, str]:
         for source, page in ELSEWHERE.items()
     }
     pages["examples.md"] = examples()
+    pages["commands.md"] = commands()
     pages["api/index.md"] = overview()
     pages |= {page_of(module) or "": reference(module) for module in modules()}
     for folder in (ROOT / "docs" / "results").iterdir():
@@ -164,6 +185,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
             ]
     config.nav.append({"API": reference_nav()})
+    sys.path.insert(0, str(Path(__file__).parent))  # for griffe_docstrings
     names = Path(tempfile.mkdtemp()) / "labelchain"
     names.mkdir()
     for floor in FLOORS:
@@ -182,6 +204,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Lead links of pages in docs to pages."""
     del config, files
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]  # it has no neighbours
     if page.file.generated_by is not None:
         return markdown
     return linked(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links of notebooks, which MkDocs takes as they are, to pages."""
+    del config
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+
+    def replaced(match: re.Match[str]) -> str:
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), match[1]))
+        target = files.get_file_from_path(name)
+        return match[0] if target is None else f'href="{target.url_relative_to(page.file)}"'
+
+    return re.sub(r'href="([^":#]+\.md)"', replaced, html)

@@ -3,7 +3,6 @@
 import ast
 import doctest
 import importlib
-import importlib.util
 import pkgutil
 import tomllib
 from pathlib import Path
@@ -96,8 +95,6 @@ def test_the_examples_of_the_readme_run():
 
 
 def test_the_page_of_environments_is_up_to_date():
-    spec = importlib.util.spec_from_file_location("make_environments", ROOT / "docs" / "make_environments.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = importlib.import_module("make_environments")
     written = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
     assert written == module.page(), "run python docs/make_environments.py"

@@ -1,0 +1,128 @@
+"""Chains as an offline data set in the format of Minari, for algorithms that learn from recorded episodes.
+
+It needs the extra ``minari``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labelchain.envs.chain_env import LabelChainEnv
+from labelchain.envs.datasets import MultilabelDataset
+
+if TYPE_CHECKING:
+    from minari import MinariDataset
+    from minari.data_collector import EpisodeBuffer
+
+
+def export_chains(
+    dataset_id: str,
+    env: gym.Env[Any, Any],
+    chains: ArrayLike,
+    rows: ArrayLike | None = None,
+    **about: Any,
+) -> MinariDataset:
+    """Play chains in an environment, one episode each, and write what happens as a Minari data set.
+
+    Each episode emits the labels of a chain and then stops, unless it has ended before. Recorded are
+    observations, actions, rewards and ends as the environment (with its wrappers) gives them and, in the
+    infos, ``action_mask`` and ``index``, the row of the split. The data set says which environment it is of,
+    so that ``recover_environment()`` makes it again; not if it was made of a data set in memory, which has no
+    name.
+
+    Args:
+        dataset_id: Minari's name for it, ``"labelchain/scenes-v0"``. Minari keeps it in the folder that the
+            environment variable ``MINARI_DATASETS_PATH`` names.
+        env: One of this package, as ``gym.make`` makes it. With ``observation="index"`` it records row
+            numbers in place of features, which are repeated at every step.
+        chains: ``(n, length)`` labels in the order emitted, padded with -1, as
+            :class:`labelchain.envs.metrics.Predictions` has them.
+        rows: ``(n,)`` the row of the environment's split of each chain; by default the first n.
+        about: What Minari is told besides: ``author``, ``author_email``, ``algorithm_name``,
+            ``code_permalink``, ``description``, and whatever ``minari.create_dataset_from_buffers`` takes.
+
+    Returns:
+        The data set, as ``minari.load_dataset(dataset_id)`` gives it.
+
+    Raises:
+        ImportError: If Minari is not installed.
+        ValueError: If the environment is of another package, shapes disagree, or a chain has something that
+            is not a label.
+    """
+    try:
+        import minari
+    except ImportError as error:
+        raise ImportError("the export needs Minari: pip install 'labelchain[minari]'") from error
+    base = env.unwrapped
+    if not isinstance(base, LabelChainEnv):
+        raise ValueError(f"expected an environment of labelchain, got {env}")
+    labels = _checked(chains, base.dataset.num_labels)
+    which = np.arange(len(labels)) if rows is None else np.asarray(rows)
+    if which.shape != (len(labels),):
+        raise ValueError(f"expected a row for each of {len(labels)} chains, got shape {which.shape}")
+    nameless = isinstance(env.spec.kwargs.get("dataset") if env.spec else None, MultilabelDataset)
+    spec = None if nameless else env.spec
+    return minari.create_dataset_from_buffers(
+        dataset_id,
+        list(_episodes(env, labels, which)),
+        env=spec,
+        eval_env=spec,
+        observation_space=env.observation_space,
+        action_space=env.action_space,
+        **{"description": f"Chains of labels on {base.dataset.name}, {base.split} split.", **about},
+    )
+
+
+def _checked(chains: ArrayLike, num_labels: int) -> NDArray[np.int64]:
+    """The chains as an array.
+
+    Raises:
+        ValueError: If they are something else.
+    """
+    array = np.asarray(chains)
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"chains must be integers (n, length), got shape {array.shape} of {array.dtype}")
+    if array.size and not -1 <= array.min() <= array.max() < num_labels:
+        raise ValueError(
+            f"chains must hold labels 0..{num_labels - 1} and -1, got {array.min()}..{array.max()}"
+        )
+    return array.astype(np.int64)
+
+
+def _episodes(
+    env: gym.Env[Any, Any], chains: NDArray[np.int64], rows: NDArray[np.int64]
+) -> Iterator[EpisodeBuffer]:
+    """An episode for each chain."""
+    from minari.data_collector import EpisodeBuffer
+
+    stop = chains.dtype.type(env.unwrapped.action_space.n - 1)  # type: ignore[attr-defined]
+    for number, (row, chain) in enumerate(zip(rows.tolist(), chains, strict=True)):
+        options = {"index": row}
+        observation, info = env.reset(options=options)
+        seen, infos = [observation], [info]
+        actions, rewards, terminations, truncations = [], [], [], []
+        for action in (*chain[chain >= 0], stop):
+            observation, reward, terminated, truncated, info = env.step(action)
+            seen.append(observation)
+            infos.append(info)
+            actions.append(action)
+            rewards.append(float(reward))
+            terminations.append(terminated)
+            truncations.append(truncated)
+            if terminated or truncated:
+                break
+        yield EpisodeBuffer(
+            id=number,
+            options=options,
+            observations={name: np.stack([each[name] for each in seen]) for name in observation},
+            actions=np.array(actions),
+            rewards=rewards,
+            terminations=terminations,
+            truncations=truncations,
+            infos={name: np.stack([each[name] for each in infos]) for name in ("action_mask", "index")},
+        )

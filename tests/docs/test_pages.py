@@ -1,0 +1,64 @@
+"""What the pages of the documentation show runs."""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from labelchain.cli.app import app
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page, language):
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), flags=re.M | re.S
+    )
+
+
+@pytest.mark.parametrize("page", ["tutorial.md", "offline.md"])
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    if page == "offline.md":
+        pytest.importorskip("minari", reason="needs pip install 'labelchain[minari]'")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    result = doctest.testfile(str(DOCS / page), module_relative=False)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_what_is_added_on_the_page_of_extensions_works(tmp_path):
+    program = "\n".join(blocks("extending.md", "python"))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_of_the_tutorial_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "COLUMNS", "120")
+    commands = "".join(blocks("tutorial.md", "sh")).splitlines()
+    assert {shlex.split(line)[1] for line in commands} == {
+        *("play", "train", "evaluate", "explain", "predict", "compare")
+    }
+    for line in commands:
+        if "scenes.npz" in line:
+            from labelchain.envs import load_dataset
+            from labelchain.envs.datasets import write_npz
+
+            write_npz(load_dataset("digit-scenes"), "scenes.npz")
+        done = CliRunner().invoke(app, shlex.split(line.replace("--epochs 8", "--epochs 1"))[1:])
+        assert done.exit_code == 0, done.output
+    assert len(Path("answers.csv").read_text().splitlines()) == 6001
+    assert "freq2rare" in Path("runs/compare-digit-scenes/report.md").read_text()
