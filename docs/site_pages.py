@@ -85,7 +85,9 @@ def linked(markdown: str, source: str, page: str) -> str:
         to = page_of(target) if (ROOT / target).exists() else None
         if to is None:
             return match[0]
-        if text == target and target.endswith(".md"):  # on pages, the name of a file says nothing
+        if text == target.removesuffix("/README.md") and target.endswith(
+            ".md"
+        ):  # on pages, the name of a file says nothing
             text = title_of(ROOT / target)
         return f"[{text}]({posixpath.relpath(to, posixpath.dirname(page) or '.')}{place})"
 
@@ -108,7 +110,10 @@ def examples() -> str:
 def commands() -> str:
     """The page of commands: what ``--help`` says of each."""
     command = get_command(app)
-    return get_docs_for_click(obj=command, ctx=Context(command), name="labelchain", title="Commands")
+    text = get_docs_for_click(obj=command, ctx=Context(command), name="labelchain", title="Commands")
+    text = re.sub(r"\[/?dim\]", "", text)  # markup for the terminal
+    text = re.sub(r"\* `--help`: .*\n", "", text)
+    return re.sub(r"\*\*(Commands\*\*:\n\n(\* .*\n)+|Options\*\*:\n\n(?!\*))\n?", "", text)
 
 
 def reference(module: str) -> str:
@@ -206,6 +211,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     del config, files
     if page.is_homepage:
         page.meta["hide"] = ["navigation"]  # it has no neighbours
+    elif page.file.src_uri.startswith("results/"):
+        page.meta["hide"] = ["toc"]  # tables are wide
     if page.file.generated_by is not None:
         return markdown
     return linked(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
