@@ -48,7 +48,8 @@ def test_fixed_orders(dataset):
     frequency = dataset.label_frequencies("train")
     assert (np.diff(frequency[frequent_first(dataset)]) <= 0).all()
     assert (np.diff(frequency[rare_first(dataset)]) >= 0).all()
-    assert sorted(shuffled(dataset, 0)) == list(range(dataset.num_labels))
+    for order in (frequent_first(dataset), rare_first(dataset), shuffled(dataset, 0)):
+        assert sorted(order) == list(range(dataset.num_labels))
     assert shuffled(dataset, 1).tolist() == shuffled(dataset, 1).tolist()
     order = np.array([3, 0, 4, 1, 2])
     batch = Batch(torch.zeros(1, 6), torch.tensor([[0, 1, 2, 3, 4, -1]]))

@@ -86,10 +86,10 @@ def _other_array(value, rng):
         array = np.concatenate([array, array]) if array.ndim else np.stack([array, array])
     elif kind == 2:
         array = array[..., :-1] if array.ndim else array[None][:0]
-    elif kind == 3:
-        array = array.astype(
-            [np.float64, np.float16, np.int64, np.int32, bool, np.complex64][rng.integers(6)]
-        )
+    elif kind == 3 and array.dtype.kind != "U":
+        kinds = [np.float64, np.float16, np.int64, np.int32, bool, np.complex64]
+        with np.errstate(all="ignore"):
+            array = array.astype(kinds[rng.integers(len(kinds))])
     elif kind == 4 and isinstance(value, torch.Tensor):
         return torch.zeros(()).expand([tuple(array.shape), (10**12,)][rng.integers(2)])
     elif kind == 5 and isinstance(value, torch.Tensor):
