@@ -10,10 +10,9 @@ import ast
 import posixpath
 import re
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
+import site_reference
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
@@ -25,7 +24,6 @@ from typer.main import get_command
 from labelchain.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ("envs", "agents", "baselines", "cli")
 ELSEWHERE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -36,19 +34,6 @@ ELSEWHERE = {
 LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
 
-def modules() -> list[str]:
-    """The path of every public module in the repository, packages first, as ``envs/rewards.py``."""
-    found = [path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]
-    public = [path for path in found if path.stem == "__init__" or not path.stem.startswith("_")]
-    return sorted((path.relative_to(ROOT).as_posix() for path in public), key=_package_first)
-
-
-def _package_first(module: str) -> list[tuple[int, str]]:
-    *folders, name = module.split("/")
-    floor = FLOORS.index(folders[0])
-    return [(floor, ""), *((1, folder) for folder in folders[1:]), (0 if name == "__init__.py" else 1, name)]
-
-
 def page_of(path: str) -> str | None:
     """The page that shows a file or folder of the repository; ``None`` if none does."""
     if path in ELSEWHERE:
@@ -57,8 +42,8 @@ def page_of(path: str) -> str | None:
         return "examples.md"
     if re.fullmatch(r"examples/\w+\.py", path):
         return f"examples.md#{Path(path).stem}"
-    if path.split("/")[0] in FLOORS and path.endswith(".py"):
-        return f"api/{path.removesuffix('.py').replace('__init__', 'index')}.md"
+    if path in site_reference.modules():
+        return site_reference.page_of(path)
     if path.startswith("docs/"):
         page = path.removeprefix("docs/")
         return f"{page}/index.md" if (ROOT / path).is_dir() else page
@@ -116,13 +101,6 @@ def commands() -> str:
     return re.sub(r"\*\*(Commands\*\*:\n\n(\* .*\n)+|Options\*\*:\n\n(?!\*))\n?", "", text)
 
 
-def reference(module: str) -> str:
-    """The page of a module."""
-    name = "labelchain." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    options = "heading_level: 1, show_root_heading: true, show_root_full_path: true"
-    return f"---\ntitle: {name}\n---\n\n::: {name}\n    options: {{{options}}}\n"
-
-
 def listing(folder: Path) -> str:
     """A page that lists the data files of a folder."""
     files = "\n".join(f"- [{path.name}]({path.name})" for path in sorted(folder.iterdir()))
@@ -142,42 +120,15 @@ def generated() -> dict[str, str]:
     }
     pages["examples.md"] = examples()
     pages["commands.md"] = commands()
-    pages["api/index.md"] = overview()
-    pages |= {page_of(module) or "": reference(module) for module in modules()}
+    pages["api/index.md"] = site_reference.overview()
+    pages |= {
+        site_reference.page_of(module): site_reference.reference(module)
+        for module in site_reference.modules()
+    }
     for folder in (ROOT / "docs" / "results").iterdir():
         if folder.is_dir() and folder not in reports():
             pages[f"results/{folder.name}/index.md"] = listing(folder)
     return pages
-
-
-def overview() -> str:
-    """The first page of the reference: every module with the first line of its docstring."""
-    parts = ["# API reference\n\nFour floors, each a package; imports run down only."]
-    for module in modules():
-        if module == f"{module.split('/')[0]}/__init__.py":
-            parts.append(f"\n## labelchain.{module.split('/')[0]}\n")
-        name = "labelchain." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
-        summary = (ast.get_docstring(tree) or "").split("\n")[0]
-        to = (page_of(module) or "").removeprefix("api/")
-        parts.append(f"- [`{name}`]({to}): {summary}")
-    return "\n".join(parts) + "\n"
-
-
-def reference_nav() -> list[Any]:
-    """The reference in the navigation: a section for each package, in it a page for each module."""
-    sections: dict[str, list[Any]] = {}
-    for module in modules():
-        folder, _, name = module.rpartition("/")
-        page = page_of(module)
-        sections.setdefault(folder, []).append(
-            page if name == "__init__.py" else {name.removesuffix(".py"): page}
-        )
-    for folder in sorted(sections, key=lambda name: -name.count("/")):
-        parent, _, name = folder.rpartition("/")
-        if parent:
-            sections[parent].append({name: sections.pop(folder)})
-    return ["api/index.md", *({folder: pages} for folder, pages in sections.items())]
 
 
 @event_priority(100)  # before mkdocstrings reads its own
@@ -189,13 +140,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
             section["Results"][1:1] = [
                 {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
             ]
-    config.nav.append({"API": reference_nav()})
+    config.nav.append({"API": site_reference.navigation()})
     sys.path.insert(0, str(Path(__file__).parent))  # for griffe_docstrings
-    names = Path(tempfile.mkdtemp()) / "labelchain"
-    names.mkdir()
-    for floor in FLOORS:
-        (names / floor).symlink_to(ROOT / floor)
-    config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [str(names.parent)]
+    config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [site_reference.search_path()]
     return config
 
 
