@@ -135,11 +135,15 @@ def generated() -> dict[str, str]:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Complete the navigation, and show mkdocstrings the packages under their public names."""
     assert config.nav is not None
-    for section in config.nav:
-        if "Results" in section:
-            section["Results"][1:1] = [
-                {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
-            ]
+    sections = {title: pages for section in config.nav for title, pages in section.items()}
+    sections["Results"].insert(
+        1, {"Reports": [{path.name: f"results/{path.name}/report.md"} for path in reports()]}
+    )
+    # No page is out of reach because the navigation was forgotten.
+    named = str(config.nav)
+    sections["Use"] += [
+        path.name for path in sorted((ROOT / "docs").glob("*.md")) if f"'{path.name}'" not in named
+    ]
     config.nav.append({"API": site_reference.navigation()})
     sys.path.insert(0, str(Path(__file__).parent))  # for griffe_docstrings
     config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [site_reference.search_path()]

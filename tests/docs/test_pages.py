@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from labelchain.agents.decoders import DECODINGS
+from labelchain.baselines.learners import LEARNERS
 from labelchain.cli.app import app
+from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,6 +23,15 @@ def blocks(page, language):
     return re.findall(
         rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), flags=re.M | re.S
     )
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [("learners.md", LEARNERS), ("metrics.md", (*DECODINGS, *LABEL_SET_METRICS, *CHAIN_METRICS))],
+)
+def test_a_page_has_every_name(page, names):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", ["tutorial.md", "offline.md"])
