@@ -315,7 +315,7 @@ def test_the_warm_up_is_maximum_likelihood(dataset):
         ),
         ({"estimator": "sampled", "discount": 2.0}, r"discount must be in \[0, 1\]"),
         ({"warmup": 1.5}, r"warmup must be in \[0, 1\]"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be from 1 to"),
         ({"clip": 0.0}, "clip must be positive"),
         ({"policy_kwargs": {"width": 0}}, "width must be from 1"),
     ],
