@@ -47,10 +47,12 @@ def is_finite(value: object) -> TypeGuard[float]:
 
 
 def check_types(kind: type, values: Mapping[str, Any]) -> None:
-    """Raise ValueError if a value for a field of a dataclass has another type than is declared.
+    """Raise ValueError if a value is for no field of a dataclass, or has another type than is declared there.
 
-    Numbers must be finite; names that are no fields are left to the dataclass.
+    Numbers must be finite; fields may be left out.
     """
+    if unknown := values.keys() - {field.name for field in fields(kind)}:
+        raise ValueError(f"unknown setting {shown(min(unknown))}")
     for field in fields(kind):
         value, declared = values.get(field.name), str(field.type)
         if field.name not in values or (value is None and "None" in declared):

@@ -38,7 +38,12 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise DatasetError(f"cannot read the file: {error.strerror}") from error
     try:
         with file, zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            members = archive.infolist()
+            strange = [member.filename for member in members if not member.filename.endswith(".npy")]
+            if strange:
+                raise DatasetError(f"holds {strange[0]!r:.80}; expected arrays alone, named *.npy")
+            if len({member.filename for member in members}) < len(members):
+                raise DatasetError("holds two arrays of one name")
             if (total := sum(member.file_size for member in members)) > _memory():
                 raise DatasetError(f"declares {total:,} bytes, more than the memory of this machine")
             return {member.filename.removesuffix(".npy"): _load_member(archive, member) for member in members}

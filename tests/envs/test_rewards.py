@@ -1,5 +1,7 @@
 """Rewards: increments add up to the score, for single steps, batches and every action."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from scipy import sparse
 
 from labelchain.envs.chains import ChainBatch, first_occurrences
 from labelchain.envs.metrics import Predictions, row_scores
-from labelchain.envs.rewards import make_reward, register_reward, reward_names
+from labelchain.envs.rewards import discounts, make_reward, register_reward, reward_names
 
 NAMES = [
     "accuracy",
@@ -35,14 +37,14 @@ METRIC_OF = {
 
 @st.composite
 def episodes(draw):
-    """A batch of episodes: true labels (n, L), a reward name, actions (n, limit) with repeats and STOP."""
+    """A batch of episodes: true labels (n, L), and actions (n, limit) with repeats and STOP."""
     num_labels = draw(st.integers(1, 8))
     num_envs = draw(st.integers(1, 5))
     limit = draw(st.integers(1, 10))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     true = rng.random((num_envs, num_labels)) < draw(st.floats(0, 1))
     actions = rng.integers(0, num_labels + 1, (num_envs, limit))
-    return true, draw(st.sampled_from(NAMES)), actions
+    return true, actions
 
 
 def play(true, name, actions):
@@ -61,9 +63,11 @@ def play(true, name, actions):
     return returns, counted
 
 
-@given(episodes())
-def test_return_of_an_episode_is_the_score_of_its_chain(episode):
-    true, name, actions = episode
+@pytest.mark.parametrize("name", NAMES)
+@given(episode=episodes())
+@settings(max_examples=40)
+def test_return_of_an_episode_is_the_score_of_its_chain(name, episode):
+    true, actions = episode
     returns, counted = play(true, name, actions)
     chain = first_occurrences(counted, true.shape[1])
     labels = sparse.csr_array(true.astype(np.int8))
@@ -72,10 +76,10 @@ def test_return_of_an_episode_is_the_score_of_its_chain(episode):
     np.testing.assert_allclose(returns, expected, atol=1e-12)
 
 
-@given(episodes(), st.floats(0, 2))
+@given(episodes(), st.sampled_from(NAMES), st.floats(0, 2))
 @settings(max_examples=50)
-def test_action_rewards_are_what_step_would_pay(episode, penalty):
-    true, name, actions = episode
+def test_action_rewards_are_what_step_would_pay(episode, name, penalty):
+    true, actions = episode
     num_envs, num_labels = true.shape
 
     def batch_after(steps):
@@ -107,6 +111,31 @@ def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
     assert batch.step(np.array([0])).rewards == pytest.approx(1 / 2)
     assert batch.step(np.array([2])).rewards == pytest.approx(1 / 3 - 1 / 2)
     assert batch.step(np.array([1])).rewards == pytest.approx(2 / 3 - 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "paid"),
+    [
+        ("f1", [2 / 4, 4 / 5 - 2 / 4, 6 / 6 - 4 / 5, 0]),
+        ("hamming", [1 / 5, 1 / 5, 1 / 5, 2 / 5]),
+        ("subset", [0, 0, 0, 1]),
+        ("precision@3", [1 / 3, 1 / 3, 1 / 3, 0]),
+    ],
+)
+def test_what_a_right_chain_is_paid(name, paid):
+    batch = ChainBatch(1, 5, make_reward(name, 5), max_steps=5)
+    batch.reset(np.array([0]), np.array([[True, True, True, False, False]]))
+    assert [batch.step(np.array([action])).rewards.item() for action in (0, 1, 2, 5)] == pytest.approx(paid)
+
+
+def test_discounts_are_those_of_dcg():
+    assert discounts(3).tolist() == pytest.approx([1, 1 / np.log2(3), 1 / 2])
+
+
+def test_a_reward_cannot_be_changed():
+    """Environments of one kind share theirs."""
+    with pytest.raises(FrozenInstanceError):
+        make_reward("f1", 3).at_end = True
 
 
 def test_stopping_at_once_on_an_input_without_labels_is_right():

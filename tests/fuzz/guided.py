@@ -36,10 +36,11 @@ def work(name, seconds):
         from fuzz.run import outcome
 
     folder = Path(tempfile.mkdtemp())
-    corpus, files = folder / "corpus", folder / "files"
+    corpus = folder / "corpus"
     corpus.mkdir()
-    files.mkdir()
     for seed in range(10):
+        files = folder / f"files-{seed}"
+        files.mkdir()
         names = form.write(files, seed)
         for number, each in enumerate(names):
             (corpus / f"{seed}-{number}").write_bytes(bytes([number]) + (files / each).read_bytes())

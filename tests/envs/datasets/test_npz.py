@@ -224,6 +224,23 @@ def test_no_archive(tmp_path: Path, content: bytes) -> None:
         read_npz(path)
 
 
+def test_what_is_no_array_is_not_passed_over(tmp_path: Path, dataset: MultilabelDataset) -> None:
+    """A wrong byte in the name of an array would leave it out, and nobody would notice."""
+    write_npz(dataset, tmp_path / "set.npz")
+    content = (tmp_path / "set.npz").read_bytes()
+    (tmp_path / "set.npz").write_bytes(content.replace(b"y_names.npy", b"y_names.np9"))
+    with pytest.raises(DatasetError, match=r"holds 'y_names\.np9'; expected arrays alone"):
+        read_npz(tmp_path / "set.npz")
+    (tmp_path / "set.npz").write_bytes(content)
+    with (
+        pytest.warns(UserWarning, match="Duplicate name"),
+        zipfile.ZipFile(tmp_path / "set.npz", "a") as archive,
+    ):
+        archive.writestr("y_names.npy", archive.read("y_names.npy"))
+    with pytest.raises(DatasetError, match="holds two arrays of one name"):
+        read_npz(tmp_path / "set.npz")
+
+
 def test_more_than_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path, arrays(x_data=np.zeros(100_000)))
     monkeypatch.setattr("labelchain.envs.datasets.npz_archive._memory", lambda: 500_000)
