@@ -11,7 +11,7 @@ pytest.importorskip("ipykernel", reason="needs pip install 'labelchain[docs]'")
 
 
 def printed(notebook):
-    """What each cell prints; in how many pieces that comes is chance."""
+    """What each cell prints; whether it comes in one piece is chance."""
     return [
         "".join(output["text"] for output in cell.get("outputs", []) if output["output_type"] == "stream")
         for cell in notebook.cells
@@ -24,12 +24,13 @@ def test_there_are_notebooks():
 
 @pytest.mark.filterwarnings("default")  # those of Jupyter are not ours
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path, tmp_path):
+def test_a_notebook_runs(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tests run side by side
     notebook = nbformat.read(path, as_version=4)
     shown = printed(notebook)
     nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
-    assert [bool(text) for text in printed(notebook)] == [bool(text) for text in shown]
+    assert list(map(bool, printed(notebook))) == list(map(bool, shown))
     if path.stem == "environments":  # no network was trained: nothing depends on the processor
         assert printed(notebook) == shown
