@@ -1,0 +1,53 @@
+"""Settings: what is out of range is refused with its name, what was expected and what came."""
+
+import pytest
+
+from labelchain.agents.settings import Settings, settings_for
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cell": "lstm"}, "cell must be 'sum' or 'gru', got 'lstm'"),
+        ({"width": 0}, "width must be from 1 to 65536, got 0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"epochs": 0}, "epochs must be from 1 to 2147483647, got 0"),
+        ({"max_labels": 10**10}, "max_labels must be from 1 to 2147483647"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
+        ({"clip": float("inf")}, "clip must be positive and finite, got inf"),
+        ({"estimator": "best"}, "estimator must be 'all-actions' or 'sampled', got 'best'"),
+        ({"baseline": "none"}, "baseline must be 'value' or 'self-critical', got 'none'"),
+        ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', got 'float16'"),
+        ({"mixing": "half"}, "mixing must be 'validated' or 'equal', got 'half'"),
+        ({"warmup": 1.5}, r"warmup must be in \[0, 1\], got 1.5"),
+        ({"discount": float("nan")}, r"discount must be in \[0, 1\], got nan"),
+        ({"power": 0.0}, r"power must be in \(0, 1\], got 0.0"),
+        ({"entropy": -0.1}, "entropy must be finite and at least 0, got -0.1"),
+        ({"label_set_metric": "hamming_loss"}, "label_set_metric must be one of .*, got 'hamming_loss'"),
+        ({"reward": "jaccard"}, "unknown reward 'jaccard'"),
+        ({"sb3_reward": "jaccard"}, "unknown reward 'jaccard'"),
+        ({"reward": "subset"}, "reward 'subset' is paid at the end of a chain"),
+        ({"depth": 3}, "unknown setting 'depth': expected one of cell, width"),
+        ({"width": "many"}, "setting width must be of type int, got 'many'"),
+        ({"clip": "x"}, "setting clip must be of type float, got 'x'"),
+    ],
+)
+def test_what_is_out_of_range(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Settings().with_changes(changes)
+
+
+def test_texts_become_values_of_their_type():
+    changes = {"width": "8", "dropout": "0.25", "cell": "gru", "max_labels": "none", "sb3_steps": "100"}
+    found = Settings(max_labels=3).with_changes(changes)
+    assert (found.width, found.dropout, found.cell) == (8, 0.25, "gru")
+    assert (found.max_labels, found.sb3_steps) == (None, 100)
+
+
+def test_presets(dataset, make_dataset):
+    assert settings_for(dataset) == Settings()
+    assert settings_for(make_dataset(sparse=True)).width == 512
+    paper = settings_for(dataset, "nam2019")
+    assert (paper.cell, paper.width, paper.estimator) == ("gru", 2048, "sampled")
+    with pytest.raises(ValueError, match="unknown preset 'slow': expected one of fast, nam2019"):
+        settings_for(dataset, "slow")
