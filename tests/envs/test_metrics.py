@@ -1,5 +1,7 @@
 """Metrics against scikit-learn, to 1e-9, on random label sets."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from labelchain.envs.metrics import (
     lookup,
     pooled_f1,
     ranking_scores,
+    stacked,
     summarise,
 )
 
@@ -122,12 +125,18 @@ def test_chain_scores_count_repeats_and_find_the_first_error():
     assert scores["length"].tolist() == [3, 3, 2, 0]
     assert scores["repeats"].tolist() == [0, 1, 0, 0]
     assert scores["first_error"].tolist() == [2, 4, 3, 1]
+    labels = sparse.csr_array(np.array([[0, 1, 1]] * 3, dtype=np.int8))
+    scores = chain_scores(labels, np.array([[0, 1, 1], [1, 2, 0], [2, 1, 1]]))
+    assert scores["repeats"].tolist() == [1, 0, 1]
+    assert scores["first_error"].tolist() == [1, 3, 4]
 
 
 def test_summary_is_in_per_cent():
     labels = sparse.csr_array(np.array([[1, 0, 0]], dtype=np.int8))
     summary = summarise(labels, Predictions(np.array([[0, 1, 2]]), np.array([[0]])))
     assert summary["subset_accuracy"] == summary["P@1"] == 100.0
+    assert summary["P@5"] == pytest.approx(20)
+    assert summary["hamming_loss"] == 0.0
     assert summary["length"] == 1.0
     assert set(RANKING_METRICS) < set(summary)
 
@@ -138,3 +147,14 @@ def test_predictions_of_different_lengths_concatenate():
         Predictions(np.array([[1, 0]]), np.array([[1, 0]])),
     ]
     assert Predictions.concatenate(parts).chains.tolist() == [[0, -1], [1, 0]]
+    assert stacked([np.array([[0]]), np.array([[3, 1, 2]])]).tolist() == [[0, -1, -1], [3, 1, 2]]
+
+
+def test_predictions_cannot_be_exchanged():
+    with pytest.raises(FrozenInstanceError):
+        Predictions(np.zeros((1, 5)), np.zeros((1, 1))).chains = np.ones((1, 1))
+
+
+def test_pooled_f1_where_there_is_nothing_to_predict_and_nothing_predicted():
+    found = pooled_f1(sparse.csr_array((2, 3), dtype=np.int8), np.array([[-1], [-1]]))
+    assert found == {"f1_micro": 0.0, "f1_macro": 0.0, "f1_macro_present": 0.0}
