@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import torch.distributed.nn  # noqa: F401 - before there is a group, which its functions would keep
 from torch import distributed
 
 from labelchain.agents.action_values import train_chain_q
@@ -42,7 +43,11 @@ def is_launched() -> bool:
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Be one of the processes that ``torchrun`` started, if it did."""
+    """Be one of the processes that ``torchrun`` started, if it did.
+
+    All threads of the group end with it. Those that outlive it may want a lock of the interpreter when that
+    is gone, which ends the process by an abort, and then ``torchrun`` stops the others.
+    """
     if not is_launched():
         yield
         return

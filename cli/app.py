@@ -120,7 +120,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            show_default="all but five-chain-q and agents without masks",
+            show_default="all but agents without masks",
             help="Learners to compare.",
         ),
     ] = None,

@@ -29,7 +29,9 @@ CASES = {
 """Learners and changes of the settings, by the folder of the run."""
 
 TOGETHER = f"""
+import os
 import sys
+import weakref
 from pathlib import Path
 import torch
 from labelchain.agents.data_parallel import joined, train_network
@@ -41,6 +43,8 @@ data, out = load_dataset(sys.argv[1]), Path(sys.argv[2])
 with joined():
     for name, (learner, changes) in {CASES!r}.items():
         train_network(learner, data, "random", {TINY!r}.with_changes(changes), 0, out / name)
+    group = weakref.ref(torch.distributed.group.WORLD)
+(out.parent / f"group-{{os.environ['RANK']}}").write_text("kept" if group() else "gone")
 """
 
 
@@ -107,6 +111,11 @@ def test_the_first_process_alone_writes(trained):
         ours, theirs = (sorted(each.name for each in (folder / name).iterdir()) for folder in trained)
         assert len(ours) == len(theirs) - (name == "stopped")  # which has event files of before and after
         assert [each for each in ours if "events" not in each] == ["config.json", "model.pt"]
+
+
+def test_the_group_ends_before_its_processes(trained):
+    folder = trained[0].parent
+    assert [(folder / f"group-{rank}").read_text() for rank in (0, 1)] == ["gone", "gone"]
 
 
 def test_the_script_trains_networks_in_one_process_too(tmp_path, dataset, capsys):
