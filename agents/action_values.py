@@ -30,7 +30,8 @@ from labelchain.envs.rewards import make_reward
 class ActionValueObjective:
     """The binary cross-entropy of every action at every step of chains that the network samples.
 
-    Summed over the actions that are possible, mean over the inputs and the steps of a chain. A logit is the
+    Summed over the actions that are possible and the steps of a chain, mean over the inputs; divided by the
+    steps that a chain may have, so that the size of the loss does not depend on the limit. A logit is the
     log-odds that an action is right; actions are drawn in proportion to their odds.
 
     Args:
@@ -64,8 +65,8 @@ class ActionValueObjective:
         # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.
         right = torch.where(missing, of_true, 0.0).sum(dim=2) + torch.where(done, logits[..., -1], 0.0)
         entropies = torch.nn.functional.softplus(logits).sum(dim=2) - right
-        num_rows, length = rollout.actions.shape
-        loss = entropies[rollout.actions >= 0].sum() / (rows_of_all(num_rows) * length)
+        most = min(self.max_labels, network.num_labels)
+        loss = entropies[rollout.actions >= 0].sum() / (rows_of_all(len(rollout.actions)) * most)
         return loss, {"action_value_loss": loss.item(), "env_steps": rollout.env_steps}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,8 @@ NETWORKS: dict[str, Callable[[Run, MultilabelDataset, Progress], int]] = {
     "chain-q": train_chain_q,
 }
 """What can be trained so, by the names of ``labelchain train``."""
+LONGEST_WAIT = timedelta(days=1)
+"""While the first process validates, the others wait; torch would give up after half an hour."""
 
 
 def is_launched() -> bool:
@@ -51,7 +54,7 @@ def joined() -> Iterator[None]:
     if not is_launched():
         yield
         return
-    distributed.init_process_group("gloo")
+    distributed.init_process_group("gloo", timeout=LONGEST_WAIT)
     try:
         yield
     finally:

@@ -28,6 +28,7 @@ from labelchain.agents.settings import settings_for
 from labelchain.agents.zoo_hyperparameters import zoo_entry
 from labelchain.envs import ENV_IDS, MultilabelDataset, default_max_labels, evaluate, load_dataset
 from labelchain.envs.datasets import source_name
+from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 NUM_EVALUATIONS = 10
 
@@ -38,23 +39,37 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     names = list(dict.fromkeys(["chain-pg", *ALGORITHMS, *NETWORKS]))
     parser.add_argument("agent", choices=names, help="which agent")
     parser.add_argument("env", help="an environment's id, or a data set by name or path")
-    parser.add_argument("--seed", type=int, default=0, help="seeds everything random (default: 0)")
+    parser.add_argument("--seed", type=_count, default=0, help="seeds everything random (default: 0)")
     parser.add_argument("--out", type=Path, help="folder (default: runs/AGENT-DATASET-SEED)")
     agents = parser.add_argument_group(f"agents of Stable-Baselines3, and chain-pg: {', '.join(ALGORITHMS)}")
-    agents.add_argument("--steps", type=int, help="environment steps (default: suits the environment)")
+    agents.add_argument("--steps", type=_count, help="environment steps (default: suits the environment)")
     agents.add_argument("--reward", help="name of the reward (default: suits the agent)")
-    agents.add_argument("--metric", default="f1_example", help="selects the best model (default: f1_example)")
+    agents.add_argument(
+        "--metric",
+        choices=(*RANKING_METRICS, *LABEL_SET_METRICS),
+        metavar="NAME",
+        help="selects the best model (default: f1_example)",
+    )
     networks = parser.add_argument_group(f"networks, in processes of torchrun or one: {', '.join(NETWORKS)}")
     networks.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting, such as epochs=5"
     )
     args = parser.parse_args(arguments)
     args.is_network = is_launched() or (args.agent not in ALGORITHMS and args.agent != "chain-pg")
-    if args.is_network and (args.steps or args.reward):
-        parser.error("networks have no --steps or --reward: take --set epochs=N or --set reward=NAME")
+    if args.is_network and (args.steps, args.reward, args.metric) != (None, None, None):
+        parser.error("networks have no --steps, --reward or --metric: take --set epochs=N, --set reward=NAME")
+    if args.steps == 0:
+        parser.error("--steps must be at least 1")
     if args.set and not args.is_network:
         parser.error(f"--set is for networks; {args.agent} has --steps, --reward and --metric")
     return args
+
+
+def _count(text: str) -> int:
+    """A whole number that is not negative; argparse names the option if it is."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
+    return int(text)
 
 
 def make(agent: str, dataset: MultilabelDataset, seed: int, reward: str | None) -> BaseAlgorithm:
@@ -96,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
 
     model = make(args.agent, dataset, args.seed, args.reward)
     model.set_logger(configure(str(out), ["stdout", "tensorboard"]))
-    best = BestCheckpoint(out / "model.zip", args.metric)
+    best = BestCheckpoint(out / "model.zip", args.metric or "f1_example")
     every = max(1, steps // NUM_EVALUATIONS)
     model.learn(steps, callback=ExactEvaluation(dataset, every, after=[best, OrderStatistics()]))
 

@@ -52,7 +52,7 @@ def export_chains(
     Raises:
         ImportError: If Minari is not installed.
         ValueError: If the environment is of another package, shapes disagree, or a chain has something that
-            is not a label.
+            is not a label, or a gap.
     """
     try:
         import minari
@@ -91,6 +91,8 @@ def _checked(chains: ArrayLike, num_labels: int) -> NDArray[np.int64]:
         raise ValueError(
             f"chains must hold labels 0..{num_labels - 1} and -1, got {array.min()}..{array.max()}"
         )
+    if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
+        raise ValueError("chains must be padded with -1 at their ends, got -1 before a label")
     return array.astype(np.int64)
 
 

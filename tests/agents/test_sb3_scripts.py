@@ -11,6 +11,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 
 import labelchain.envs  # noqa: F401
+from labelchain.agents import train as train_script
 from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.sb3 import ALGORITHMS
 from labelchain.agents.sb3_policies import policy_predictor
@@ -139,3 +140,18 @@ def test_thousands_of_labels_train_with_every_check_of_torch_on(name, num_labels
             masks = rng.random((8, num_labels + 1)) < 0.5
             distribution.apply_masking(masks)
             assert masks[np.arange(8), distribution.mode().numpy()].all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["always-random", "digit-scenes", "--metric", "P@1"], "no --steps, --reward or --metric"),
+        (["maskable-ppo", "digit-scenes", "--metric", "foo"], "argument --metric: invalid choice: 'foo'"),
+        (["maskable-ppo", "digit-scenes", "--seed", "-1"], "argument --seed: expected a whole number"),
+        (["maskable-ppo", "digit-scenes", "--steps", "0"], "--steps must be at least 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        train_script.parse(arguments)
+    assert message in capsys.readouterr().err

@@ -66,6 +66,7 @@ def test_a_chain_that_ends_early_is_cut(dataset):
         ([1, 2], None, r"integers \(n, length\), got shape \(2,\)"),
         ([[0.5]], None, "integers"),
         ([[10]], None, r"labels 0..9 and -1, got 10..10"),
+        ([[7, -1, 8]], None, "-1 before a label"),
         ([[1], [2]], [0], r"a row for each of 2 chains, got shape \(1,\)"),
     ],
 )
