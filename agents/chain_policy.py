@@ -207,7 +207,7 @@ def _choose(log_probs: Tensor, deterministic: bool) -> Tensor:
     """One action ``(n,)`` for each row of ``(n, L + 1)``."""
     if deterministic:
         return log_probs.argmax(dim=1)
-    return draw(log_probs)
+    return draw(log_probs, torch.rand(len(log_probs), 1, device=log_probs.device))
 
 
 def _where(condition: Tensor, this: State, that: State) -> State:

@@ -180,7 +180,7 @@ def sample_chains(
             action = log_probs.argmax(dim=1)
         else:
             places = uniform_for_some(still_running, generator, log_probs.device)
-            action = action_at(log_probs.exp(), places)
+            action = draw(log_probs, places)
         actions[running.rows, step] = action
         going = action < num_labels
         running.keep(going)
@@ -192,19 +192,18 @@ def sample_chains(
     return actions
 
 
-def draw(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw(log_probs: Tensor, places: Tensor) -> Tensor:
     """One action per row, from one random number each.
 
     Several times as fast as :func:`torch.multinomial`, which draws one for each action.
 
     Args:
         log_probs: ``(n, num_actions)``, up to a constant.
-        generator: On their device; by default torch's own.
+        places: Random numbers in [0, 1), ``(n, 1)``.
 
     Returns:
         ``(n,)`` int64; never an action of probability 0.
     """
-    places = torch.rand(len(log_probs), 1, generator=generator, device=log_probs.device)
     return action_at(log_probs.exp(), places)
 
 

@@ -55,9 +55,10 @@ def dropout_by_bernoulli(values: Tensor, rows: Tensor, num_rows: int, rate: floa
     return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
 
 
-def draw_by_multinomial(log_probs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:
     """``draw`` with a random number for each action."""
-    return torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(1)
+    del places
+    return torch.multinomial(log_probs.exp(), 1).squeeze(1)
 
 
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:

@@ -2,9 +2,13 @@
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+
+from labelchain.envs import load_dataset
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +30,15 @@ def test_it_runs_and_writes_json(name, tmp_path, monkeypatch, capsys):
     else:
         assert written["comparisons"]
         assert all(one["ratio"] > 0 for one in written["comparisons"])
+
+
+def test_a_step_runs_all_that_is_replaced_to_measure_a_change(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    changes = importlib.import_module("benchmarks.step_changes")
+    replaced = {name: Mock(wraps=was) for name, was in changes.EVERYTHING.patches.items()}
+    for change in (changes.EVERYTHING, changes.NOTHING):  # each with its own network
+        changes.step(load_dataset("digit-scenes"), 8, replace(change, patches=replaced))()
+    assert [name for name, mock in replaced.items() if not mock.called] == []
 
 
 def test_the_naive_cell_is_the_cell(monkeypatch):
