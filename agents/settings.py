@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -134,6 +135,21 @@ class Settings(NetworkConfig):
                 raise ValueError(f"unknown setting {name!r}: expected one of {', '.join(known)}")
             parsed[name] = _parse(name, str(known[name].type), value) if isinstance(value, str) else value
         return dataclasses.replace(self, **parsed)
+
+
+def named_values(changes: Iterable[str]) -> dict[str, Any]:
+    """What command lines give as ``--set NAME=VALUE``, for :meth:`Settings.with_changes`.
+
+    Raises:
+        ValueError: If one has another form.
+    """
+    named = {}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes NAME=VALUE, got {change!r}")
+        named[name.strip()] = value.strip()
+    return named
 
 
 def _parse(name: str, kind: str, text: str) -> Any:

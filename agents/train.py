@@ -24,7 +24,7 @@ from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.data_parallel import NETWORKS, is_launched, joined, train_network
 from labelchain.agents.sb3 import ALGORITHMS, make_agent
 from labelchain.agents.sb3_policies import policy_predictor
-from labelchain.agents.settings import settings_for
+from labelchain.agents.settings import named_values, settings_for
 from labelchain.agents.zoo_hyperparameters import zoo_entry
 from labelchain.envs import ENV_IDS, MultilabelDataset, default_max_labels, evaluate, load_dataset
 from labelchain.envs.datasets import source_name
@@ -81,18 +81,6 @@ def make(agent: str, dataset: MultilabelDataset, seed: int, reward: str | None) 
     return ChainPG(entry.policy, env, seed=seed, **entry.arguments)
 
 
-def changed(changes: Sequence[str]) -> dict[str, str]:
-    """Settings from ``NAME=VALUE``.
-
-    Raises:
-        ValueError: If one has another form.
-    """
-    for change in changes:
-        if "=" not in change:
-            raise ValueError(f"--set takes NAME=VALUE, got {change!r}")
-    return {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
-
-
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Train, keep the best model on the validation split, and evaluate it on the test split."""
     args = parse(arguments)
@@ -101,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     dataset = load_dataset(name)
     out = args.out or Path("runs") / f"{args.agent}-{dataset.name}-{args.seed}"
     if args.is_network:
-        settings = settings_for(dataset).with_changes(changed(args.set))
+        settings = settings_for(dataset).with_changes(named_values(args.set))
         with joined():
             metrics = train_network(args.agent, dataset, source_name(name, None), settings, args.seed, out)
         if metrics:

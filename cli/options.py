@@ -66,7 +66,7 @@ def prepare(
     """Load the data set, and settle what names it in a run and the settings."""
     import torch
 
-    from labelchain.agents.settings import settings_for
+    from labelchain.agents.settings import named_values, settings_for
     from labelchain.cli.data import load
     from labelchain.envs.datasets import source_name
 
@@ -74,15 +74,10 @@ def prepare(
     torch.set_num_threads(1)
     data = load(dataset, test)
     name = source_name(dataset, test)
-    asked: dict[str, object] = {}
-    for change in changes or []:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes NAME=VALUE, got {change!r}")
-        asked[key.strip()] = value.strip()
-    if epochs is not None:
-        asked["epochs"] = epochs
     try:
+        asked = named_values(changes or [])
+        if epochs is not None:
+            asked["epochs"] = epochs
         return data, name, settings_for(data, preset).with_changes(asked)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelchain.agents.settings import Settings, settings_for
+from labelchain.agents.settings import Settings, named_values, settings_for
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,16 @@ def test_texts_become_values_of_their_type():
     found = Settings(max_labels=3).with_changes(changes)
     assert (found.width, found.dropout, found.cell) == (8, 0.25, "gru")
     assert (found.max_labels, found.sb3_steps) == (None, 100)
+
+
+def test_command_lines_name_what_they_change():
+    assert named_values(["cell=gru", " width = 8", "cell=sum", "a=b=c"]) == {
+        "cell": "sum",
+        "width": "8",
+        "a": "b=c",
+    }
+    with pytest.raises(ValueError, match="--set takes NAME=VALUE, got 'width'"):
+        named_values(["width"])
 
 
 def test_presets(dataset, make_dataset):
