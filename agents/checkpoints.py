@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
 from labelchain.agents.network_records import Record, network_of
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
@@ -51,7 +52,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
             f"{path} does not exist: the run was not trained, or its folder was moved in part"
         ) from error
     except Exception as error:  # a damaged pickle raises anything
-        reason = f"{error}".strip().splitlines()[0][:200] if f"{error}".strip() else type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise RunError(
             f"{path} is not a labelchain checkpoint, or is damaged ({reason}); "
             "remove its folder and train again"
@@ -114,7 +115,13 @@ def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredicto
     Raises:
         ValueError: If a record describes no network, or they do not go together.
     """
-    networks = [network_of(record) for record in records]
+    return _predictor([network_of(record) for record in records], records, max_labels)
+
+
+def _predictor(
+    networks: Sequence[ChainNetwork], records: Sequence[Record], max_labels: int
+) -> ChainPredictor:
+    """That of the networks of some records."""
     if len(networks) == 1:
         return ChainPredictor(networks[0], max_labels)
     weights = [float(record.get("weight", 1.0)) for record in records]
@@ -140,11 +147,30 @@ def load_chain_records(path: Path, dataset: MultilabelDataset | None = None) -> 
     Raises:
         RunError: If the file is missing, damaged, of another format, or does not fit the data.
     """
+    return _load_networks(path, dataset)[0]
+
+
+def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
+    """The predictor that :func:`save_chain_model` wrote; as :func:`load_chain_records` otherwise."""
+    content, networks = _load_networks(path, dataset)
+    ranking, label_set = (
+        _predictor(networks[family], content[family], content["max_labels"]) for family in FAMILIES
+    )
+    return SelectedPredictor(ranking=ranking, label_set=label_set)
+
+
+def _load_networks(
+    path: Path, dataset: MultilabelDataset | None
+) -> tuple[dict[str, Any], dict[str, list[ChainNetwork]]]:
+    """The records, and the network of each by family: to check a record is to build its network."""
     content = load_tensors(path)
     try:
         fields_of(content, ("format", *FAMILIES, "max_labels"), "a chain model")
         check_number(content["max_labels"], "max_labels", int, least=1, most=LARGEST_COUNT)
-        shapes = {_shape(record) for family in FAMILIES for record in _listed(content[family], family)}
+        networks = {
+            family: [network_of(record) for record in _listed(content[family], family)] for family in FAMILIES
+        }
+        shapes = {(each.num_features, each.num_labels) for family in FAMILIES for each in networks[family]}
         if len(shapes) > 1:
             raise ValueError("its networks have different numbers of features or labels")
     except ValueError as error:
@@ -153,24 +179,10 @@ def load_chain_records(path: Path, dataset: MultilabelDataset | None = None) -> 
         ) from error
     if dataset is not None:
         check_fits(path, *shapes.pop(), dataset)
-    return content
+    return content, networks
 
 
 def _listed(records: object, family: str) -> list[Any]:
     if not isinstance(records, list) or not 1 <= len(records) <= MOST_NETWORKS:
         raise ValueError(f"{family} must be a list of 1 to {MOST_NETWORKS} networks")
     return records
-
-
-def _shape(record: object) -> tuple[int, int]:
-    network = network_of(record)
-    return network.num_features, network.num_labels
-
-
-def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
-    """The predictor that :func:`save_chain_model` wrote; as :func:`load_chain_records` otherwise."""
-    content = load_chain_records(path, dataset)
-    return SelectedPredictor(
-        ranking=chain_predictor(content["ranking"], content["max_labels"]),
-        label_set=chain_predictor(content["label_set"], content["max_labels"]),
-    )
