@@ -15,7 +15,7 @@ from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.datasets.npz_archive import load_arrays
 from labelchain.envs.evaluation import Predictor
 from labelchain.envs.files import written_beside
-from labelchain.envs.metrics import RANKING_METRICS, Predictions
+from labelchain.envs.metrics import RANKING_METRICS, Predictions, is_padded_last, num_repeats
 
 FILE = "predictions.npz"
 
@@ -101,9 +101,8 @@ def _indices(name: str, array: NDArray[Any], num_rows: int, num_labels: int) -> 
         )
     if array.min() < -1 or array.max() >= num_labels:
         raise ValueError(f"expected labels from 0 to {num_labels - 1} in {name}")
-    if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
+    if not is_padded_last(array):
         raise ValueError(f"expected no labels after -1 in {name}")
-    ordered = np.sort(array, axis=1)
-    if part == "ranking" and ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
+    if part == "ranking" and num_repeats(array).any():
         raise ValueError(f"expected no label twice in a row of {name}")
     return array.astype(np.int64)

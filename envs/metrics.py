@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,19 @@ def stacked(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Batches of label lists ``(n, length)``, padded with -1, as one array, padded to the longest."""
     width = max(a.shape[1] for a in arrays)
     return np.concatenate([np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=-1) for a in arrays])
+
+
+def is_padded_last(lists: NDArray[Any]) -> bool:
+    """Whether label lists ``(n, length)`` have -1 at their ends alone: no label comes after one."""
+    return not bool(((lists[:, :-1] < 0) & (lists[:, 1:] >= 0)).any())
+
+
+def num_repeats(lists: NDArray[Any]) -> NDArray[np.int64]:
+    """How often each of some label lists ``(n, length)`` has a label that it has already, ``(n,)``."""
+    in_order = np.sort(lists, axis=1)
+    again = (in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)
+    repeats: NDArray[np.int64] = again.sum(axis=1)
+    return repeats
 
 
 def lookup(labels: sparse.csr_array, columns: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -160,11 +174,9 @@ def chain_scores(labels: sparse.csr_array, chains: NDArray[np.int64]) -> dict[st
     length = (chains >= 0).sum(axis=1)
     wrong = (chains >= 0) & ~lookup(labels, chains)
     first_error = np.where(wrong.any(axis=1), wrong.argmax(axis=1) + 1, length + 1)
-    in_order = np.sort(chains, axis=1)
-    repeats = ((in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)).sum(axis=1)
     return {
         "length": length.astype(np.float64),
-        "repeats": repeats.astype(np.float64),
+        "repeats": num_repeats(chains).astype(np.float64),
         "first_error": first_error.astype(np.float64),
     }
 

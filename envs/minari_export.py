@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelchain.envs.chain_env import LabelChainEnv
 from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.metrics import is_padded_last
 
 if TYPE_CHECKING:
     from minari import MinariDataset
@@ -91,7 +92,7 @@ def _checked(chains: ArrayLike, num_labels: int) -> NDArray[np.int64]:
         raise ValueError(
             f"chains must hold labels 0..{num_labels - 1} and -1, got {array.min()}..{array.max()}"
         )
-    if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
+    if not is_padded_last(array):
         raise ValueError("chains must be padded with -1 at their ends, got -1 before a label")
     return array.astype(np.int64)
 

@@ -13,6 +13,7 @@ from labelchain.envs.metrics import (
     RANKING_METRICS,
     Predictions,
     chain_scores,
+    is_padded_last,
     label_set_scores,
     lookup,
     pooled_f1,
@@ -129,6 +130,21 @@ def test_chain_scores_count_repeats_and_find_the_first_error():
     scores = chain_scores(labels, np.array([[0, 1, 1], [1, 2, 0], [2, 1, 1]]))
     assert scores["repeats"].tolist() == [1, 0, 1]
     assert scores["first_error"].tolist() == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ([[3, 0, 1], [2, -1, -1], [-1, -1, -1]], True),
+        ([[0, 0, -1]], True),
+        ([[-1, 0, 1]], False),
+        ([[1, -1, 0]], False),
+        ([[1, 2, 3], [4, -1, 5]], False),
+        ([[0]], True),
+    ],
+)
+def test_padding_is_at_the_end_of_every_list_or_not(lists, expected):
+    assert is_padded_last(np.array(lists)) is expected
 
 
 def test_summary_is_in_per_cent():
