@@ -75,10 +75,12 @@ def change(module, code):
     """Run a module again with other code."""
     before = dict(vars(module))
     exec(compile(code, module.__file__, "exec"), vars(module))
+    # What the module imports itself is still the same.
+    new = {name: value for name, value in vars(module).items() if value is not before.get(name)}
     for other in list(sys.modules.values()):
         for name, value in list(vars(other).items()) if other is not module else ():
-            if name in before and value is before[name] and not name.startswith("__"):
-                setattr(other, name, vars(module)[name])
+            if name in new and name in before and value is before[name] and not name.startswith("__"):
+                setattr(other, name, new[name])
 
 
 def passes(session):
