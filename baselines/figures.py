@@ -45,11 +45,10 @@ def write_figure(results: Results, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(learners)), learners)
     panels[0].invert_yaxis()
-    figure.suptitle(
-        f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval; "
-        "dashed: best of the four orders",
-        fontsize=10,
-    )
+    title = f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval"
+    if not results["learners"].keys().isdisjoint(FOUR_ORDERS):
+        title += "; dashed: best of the four orders"
+    figure.suptitle(title, fontsize=10)
     save(figure, path)
 
 
