@@ -137,6 +137,7 @@ def test_chain_scores_count_repeats_and_find_the_first_error():
     [
         ([[3, 0, 1], [2, -1, -1], [-1, -1, -1]], True),
         ([[0, 0, -1]], True),
+        ([[1, 2, -1, -1]], True),
         ([[-1, 0, 1]], False),
         ([[1, -1, 0]], False),
         ([[1, 2, 3], [4, -1, 5]], False),
