@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from labelchain.agents.first_layers import of_sparse
+from labelchain.agents.first_layers import FEWEST_ROWS, of_sparse
 from labelchain.agents.scaling import InputScaler, Scaling
 from labelchain.agents.whole_batch import dropout, uniform
 
@@ -164,8 +164,8 @@ class ChainNetwork(nn.Module):
         return dropout(self.scaler(features), self.config.input_dropout, self.training)
 
     def _first(self, features: Tensor, layers: Sequence[nn.Linear]) -> tuple[Tensor, ...]:
-        """What layers give for the input, to decode it; training is faster with dense products."""
+        """What layers give for the input, to decode it."""
         inputs = self._scaled(features)
-        if self.scaler.scaling == "unit-rows":
+        if self.scaler.scaling == "unit-rows" and len(inputs) >= FEWEST_ROWS:
             return of_sparse(inputs, layers)
         return tuple(layer(inputs) for layer in layers)

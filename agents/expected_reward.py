@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelchain.agents.action_sums import action_sums
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
-from labelchain.agents.policy_gradient import Rollout, emitted_before
+from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.whole_batch import rows_of_all, total
 from labelchain.envs.rewards import Reward
 
@@ -35,8 +36,6 @@ ANCHOR_STEPS = 4
 COMPLETION_WEIGHT = 0.5
 SMALLEST = 1e-6
 """Probabilities below have no gradient, which would be without bound."""
-IMPOSSIBLE = -1e30
-"""The logit of what cannot be emitted: finite, so that its gradient is 0 and not undefined."""
 
 
 class Along(NamedTuple):
@@ -116,8 +115,7 @@ class ExpectedRewardObjective:
         """
         stop, length = network.num_labels, actions.shape[1]
         chains = torch.where(actions < stop, actions, -1)
-        logits, of_true = possible_logits(network, batch, actions)
-        of_stop, of_labels = logits[..., stop], logits[..., :stop].logsumexp(dim=2)
+        of_labels, of_stop, of_true = action_sums(network, batch, actions)
         of_all = torch.logaddexp(of_labels, of_stop)
         true = batch.labels[:, None]
         of_right = of_true.logsumexp(dim=2)
@@ -151,24 +149,3 @@ class ExpectedRewardObjective:
         before = torch.nn.functional.pad(missing[:, :-1], (1, 0), value=1)
         completion = torch.where(missing > 0, of_right, of_stop) - of_all
         return Along(expected, maximised, completion, runs & (before > 0))
-
-
-def possible_logits(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits at every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
-
-    Args:
-        network: Gives them.
-        batch: The inputs.
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-
-    Returns:
-        Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
-        :data:`IMPOSSIBLE` where ``batch.labels`` is padded: right labels are few, so they are gathered
-        instead of spreading a reward over all L.
-    """
-    stop = network.num_labels
-    chains = torch.where(actions < stop, actions, -1)[:, :-1]
-    logits, _ = network(batch.features, chains)
-    logits = logits.masked_fill(emitted_before(chains, stop), IMPOSSIBLE)
-    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
-    return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)

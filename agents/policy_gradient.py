@@ -165,13 +165,22 @@ def _resized(returns: Tensor, length: int) -> Tensor:
     return torch.nn.functional.pad(returns, (0, missing))[:, :length]
 
 
+def labels_before(chains: Tensor, num_labels: int) -> Tensor:
+    """The labels out before each step of chains ``(n, length)`` that are padded with -1.
+
+    Returns:
+        ``(n, length + 1, length)`` int64, padded with ``num_labels``.
+    """
+    steps = torch.arange(chains.shape[1] + 1, device=chains.device)
+    # Pairs of steps are few; cumulated marks would take a pass over all labels at every step.
+    before = (steps[:-1] < steps[:, None]) & (chains >= 0)[:, None]
+    return torch.where(before, chains[:, None], num_labels)
+
+
 def emitted_before(chains: Tensor, num_labels: int) -> Tensor:
     """Labels out before each step: ``(n, length)`` padded with -1 gives ``(n, length + 1, L + 1)`` bool."""
     num_rows, length = chains.shape
-    steps = torch.arange(length + 1, device=chains.device)
-    # Pairs of steps are few; cumulated marks would take a pass over all labels at every step.
-    before = (steps[:-1] < steps[:, None]) & (chains >= 0)[:, None]  # (n, length + 1, length)
     out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.bool, device=chains.device)
-    out.scatter_(2, torch.where(before, chains[:, None], num_labels), True)
+    out.scatter_(2, labels_before(chains, num_labels), True)
     out[..., num_labels] = False  # padding
     return out

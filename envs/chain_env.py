@@ -187,6 +187,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
     - `num_envs`: how many environments.
     - `autoreset_mode`: `"NextStep"` (Gymnasium's default), `"SameStep"` (Stable-Baselines3's way) or
       `"Disabled"` (reset ended ones with `reset(options={"reset_mask": mask})`).
+    - `copy`: whether observations are copies. If not, they are views that cannot be written to, and each step
+      changes what is in them: faster for loops that put what they keep into memory of their own.
 
     ## Infos
     `action_mask` and `index` of every environment. Where an episode ends also what the last `info` of the
@@ -219,6 +221,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         observation: str = "features",
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
@@ -226,6 +229,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         self.render_mode = _checked_render_mode(render_mode)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self._copy = copy
         self._episodes = EpisodeBatch(
             num_envs, dataset, split, reward, max_labels, repeat_penalty, observation
         )
@@ -258,7 +262,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         self._inputs.seed(seed, which)
         self._begin(which, self._inputs.draw(which) if index is None else index[which])
         self._ended = np.where(mask, False, False if self._ended is None else self._ended)
-        return self._episodes.observation(), self._infos(mask)
+        return self._episodes.observation(self._copy), self._infos(mask)
 
     def step(
         self, actions: NDArray[np.int64]
@@ -300,7 +304,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             infos |= self._infos()
             if which.size:
                 infos = self._with_outcomes(infos, which, ended)
-        return self._episodes.observation(), rewards, terminated, truncated, infos
+        return self._episodes.observation(self._copy), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(num_envs, L + 1)``."""
@@ -381,8 +385,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         return {name: self._spread(which, array[which]) for name, array in values.items()}
 
     def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
-        last = self._episodes.observation()
-        each = [{name: values[env] for name, values in last.items()} for env in which.tolist()]
+        last = {name: values[which] for name, values in self._episodes.observation(copy=False).items()}
+        each = [{name: values[place] for name, values in last.items()} for place in range(len(which))]
         return self._spread(which, each)
 
 

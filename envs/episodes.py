@@ -131,13 +131,23 @@ class EpisodeBatch:
         self.returns += step.rewards
         return step
 
-    def observation(self) -> Observation:
-        """What the agents see, stacked; copies, so that one kept from an earlier step does not change."""
+    def observation(self, copy: bool = True) -> Observation:
+        """What the agents see, stacked.
+
+        Args:
+            copy: Copies, so that an observation kept from an earlier step does not change. Otherwise views of
+                the state, which cannot be written to: each step changes what is in them.
+        """
         if self.observes_features:
-            seen: Observation = {"features": self.features.copy()}
+            seen: Observation = {"features": self.features.view()}
         else:
             seen = {"row": self.rows[self.index][:, None]}
-        return seen | {"emitted": self.chains.emitted.astype(np.int8)}
+        seen["emitted"] = self.chains.emitted.view(np.int8)
+        if copy:
+            return {name: values.copy() for name, values in seen.items()}
+        for values in seen.values():
+            values.flags.writeable = False
+        return seen
 
     def outcome(self, which: NDArray[np.int64]) -> dict[str, Any]:
         """What is known at the end of episodes ``which`` ``(n,)``, see :func:`outcome_of`."""

@@ -1,0 +1,77 @@
+"""What the logits at every step of chains add up to; their gradient is one pass over them.
+
+Of the logits of a step, the objectives on drawn chains need two sums and those of a few labels. Put together
+from torch's operations, the gradient of each would fill a tensor of the size of all logits, and add it to the
+others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.likelihood import Batch
+from labelchain.agents.policy_gradient import labels_before
+
+IMPOSSIBLE = -1e30
+"""The logit of what cannot be emitted: finite, so that its gradient is 0 and not undefined."""
+
+
+class ActionSums(NamedTuple):
+    """Logarithms of unnormalised probabilities at every step of chains, with gradient.
+
+    Attributes:
+        of_labels: ``(n, length)``, of any label that is not out yet.
+        of_stop: ``(n, length)``, of STOP.
+        of_true: ``(n, length, most)``, of each true label; :data:`IMPOSSIBLE` if it is out, and for padding.
+    """
+
+    of_labels: Tensor
+    of_stop: Tensor
+    of_true: Tensor
+
+
+def action_sums(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionSums:
+    """Look at every step of chains.
+
+    Right labels are few, so their logits are gathered instead of spreading a reward over all L.
+
+    Args:
+        network: Gives the logits.
+        batch: The inputs.
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+    """
+    chains = torch.where(actions < network.num_labels, actions, -1)[:, :-1]
+    logits, _ = network(batch.features, chains)
+    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
+    out = labels_before(chains, network.num_labels)
+    of_labels, of_stop, of_true = _Sums.apply(logits, out, true.clamp(min=0))  # type: ignore[no-untyped-call]
+    impossible = (true < 0) | (of_true <= 0.5 * IMPOSSIBLE)
+    return ActionSums(of_labels, of_stop, of_true.masked_fill(impossible, IMPOSSIBLE))
+
+
+class _Sums(torch.autograd.Function):
+    """From logits ``(n, length, L + 1)``, the labels out before each step, and some to be gathered."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, out: Tensor, wanted: Tensor) -> tuple[Tensor, ...]:
+        of_stop = logits[..., -1].clone()
+        possible = logits.scatter(2, out, IMPOSSIBLE)  # STOP too, where ``out`` is padded
+        possible[..., -1] = IMPOSSIBLE
+        gathered = possible.gather(2, wanted)
+        largest = possible.amax(dim=2, keepdim=True)
+        shares = possible.sub_(largest).exp_()
+        total = shares.sum(dim=2, keepdim=True)
+        ctx.save_for_backward(shares, total, wanted)
+        return (largest + total.log()).squeeze(2), of_stop, gathered
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        shares, total, wanted = ctx.saved_tensors
+        to_labels, to_stop, to_wanted = gradients
+        gradient = shares * (to_labels[..., None] / total)
+        gradient[..., -1] = to_stop
+        return gradient.scatter_add_(2, wanted, to_wanted), None, None
