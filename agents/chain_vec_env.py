@@ -203,12 +203,12 @@ class ChainVecEnv(VecEnv):
         self, infos: list[dict[str, Any]], which: NDArray[np.int64], truncated: NDArray[np.bool_]
     ) -> None:
         """Say what is known at the end of episodes ``which`` ``(n,)``."""
-        last = self._episodes.observation()
         outcome = self._episodes.outcome(which)
         metrics = np.stack(list(outcome["metrics"].values()), axis=1).tolist()
         seconds = round(time.time() - self._started, 6)
         ended = zip(
             which.tolist(),
+            self._episodes.observations_of(which),
             truncated.tolist(),
             self._episodes.returns[which].tolist(),
             self._episodes.chains.steps[which].tolist(),
@@ -219,9 +219,9 @@ class ChainVecEnv(VecEnv):
             metrics,
             strict=True,
         )
-        for env, cut, total, length, index, chain, true_labels, success, values in ended:
+        for env, last, cut, total, length, index, chain, true_labels, success, values in ended:
             infos[env] = {
-                "terminal_observation": {name: array[env] for name, array in last.items()},
+                "terminal_observation": last,
                 "TimeLimit.truncated": cut,
                 "episode": {"r": total, "l": length, "t": seconds},
                 "chain": chain,

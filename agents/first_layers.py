@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-
 FEWEST_ROWS = 512
 """Of so many rows the products by what is not zero are no slower than dense ones: they begin by putting the
 weights in the order of the features, which takes as long for a single row as for many."""

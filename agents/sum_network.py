@@ -54,7 +54,7 @@ class SumNetwork(ChainNetwork):
         hidden = normed + torch.relu(self.residual(dropped))
         logits = self.output(chain_dropout(hidden, rows, len(kept), rate, training))
         if self.skip is not None:
-            logits = logits + self.skip(inputs).index_select(0, rows)
+            logits += self.skip(inputs).index_select(0, rows)
         return precise(logits), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102

@@ -67,7 +67,7 @@ def cell_against_cell(trainer: Trainer, chosen: Options) -> list[Comparison]:
 
 
 def against_naive(trainer: Trainer, chosen: Options) -> list[Comparison]:
-    """``gru`` against the naive one: the projections alone, and with a pass per term of the loss."""
+    """Both cells against a naive ``gru``: the projections alone, and with a pass per term of the loss."""
     dataset = trainer.dataset
     sampled = trainer.settings(estimator="sampled")
     arguments = (sampled.chain_limit(dataset), sampled.discount, sampled.entropy)
@@ -75,6 +75,14 @@ def against_naive(trainer: Trainer, chosen: Options) -> list[Comparison]:
     once, per_term = PolicyGradientObjective(reward, *arguments), PassPerTerm(reward, *arguments)
     likelihood = LikelihoodObjective(RandomOrder())
     return [
+        compare(
+            "always-random, sum against a naive gru",
+            "labels",
+            ("sum", trainer.work(likelihood, "sum")),
+            ("naive gru", trainer.work(likelihood, "gru", trainer.naive())),
+            None,
+            chosen,
+        ),
         compare(
             "always-random: one pass either way",
             "labels",

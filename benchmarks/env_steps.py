@@ -55,12 +55,18 @@ def against_sync(dataset: MultilabelDataset, num_envs: int, chosen: Options) -> 
 
 
 def against_cartpole(
-    observation: str, target: float | None, num_envs: int, chosen: Options, read_infos: bool = False
+    observation: str,
+    target: float | None,
+    num_envs: int,
+    chosen: Options,
+    copy: bool = True,
+    read_infos: bool = False,
 ) -> Comparison:
     """The native batch against that of Gymnasium's cart-pole."""
-    envs = LabelChainVectorEnv(num_envs, "digit-scenes", observation=observation)
+    envs = LabelChainVectorEnv(num_envs, "digit-scenes", observation=observation, copy=copy)
     return compare(
         f"digit-scenes, observation={observation}, {num_envs:,} environments"
+        + ("" if copy else ", copy=False")
         + (", metrics of ended episodes read at each step" if read_infos else ""),
         "steps",
         ("native batch", stepping(envs, read_infos=read_infos)),
@@ -96,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = ["digit-scenes"] if chosen.tiny else ["digit-scenes", "delicious"]
     comparisons = [against_sync(load_dataset(name), num_envs, chosen) for name in names]
     comparisons += [
-        against_cartpole("features", 0.25, num_envs, chosen),
+        against_cartpole("features", None, num_envs, chosen),
+        against_cartpole("features", 0.25, num_envs, chosen, copy=False),
         against_cartpole("index", 0.5, num_envs, chosen),
         against_cartpole("index", None, num_envs, chosen, read_infos=True),
         by_index(num_envs, 300 if chosen.tiny else 30_000, chosen),

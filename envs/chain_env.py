@@ -385,9 +385,7 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
         return {name: self._spread(which, array[which]) for name, array in values.items()}
 
     def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
-        last = {name: values[which] for name, values in self._episodes.observation(copy=False).items()}
-        each = [{name: values[place] for name, values in last.items()} for place in range(len(which))]
-        return self._spread(which, each)
+        return self._spread(which, self._episodes.observations_of(which))
 
 
 def _checked_render_mode(render_mode: str | None) -> str | None:

@@ -149,6 +149,11 @@ class EpisodeBatch:
             values.flags.writeable = False
         return seen
 
+    def observations_of(self, which: NDArray[np.int64]) -> list[Observation]:
+        """Copies of what the agents of episodes ``which`` ``(n,)`` see, one by one."""
+        seen = {name: values[which] for name, values in self.observation(copy=False).items()}
+        return [{name: values[place] for name, values in seen.items()} for place in range(len(which))]
+
     def outcome(self, which: NDArray[np.int64]) -> dict[str, Any]:
         """What is known at the end of episodes ``which`` ``(n,)``, see :func:`outcome_of`."""
         return outcome_of(self.dataset, self.rows[self.index[which]], self.chains.actions[which])

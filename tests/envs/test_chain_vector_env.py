@@ -169,6 +169,33 @@ def test_observations_do_not_change_later():
         np.testing.assert_array_equal(first[name], values)
 
 
+@pytest.mark.parametrize("mode", [NEXT_STEP, SAME_STEP])
+@pytest.mark.parametrize("observation", ["features", "index"])
+def test_without_copies_the_same_is_seen_and_cannot_be_written_to(mode, observation):
+    kwargs = {"max_labels": 4, "observation": observation, "autoreset_mode": mode}
+    copying, lending = LabelChainVectorEnv(3, **kwargs), LabelChainVectorEnv(3, copy=False, **kwargs)
+    first, _ = lending.reset(seed=0)
+    copying.reset(seed=0)
+    copying.action_space.seed(0)
+    finals = []
+    for _ in range(30):
+        actions = copying.action_space.sample()
+        expected, *_, infos = copying.step(actions)
+        seen, *_, lent_infos = lending.step(actions)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(seen[name], values)
+        for each, lent in zip(infos.get("final_obs", ()), lent_infos.get("final_obs", ()), strict=True):
+            if each is not None:
+                finals.append((each, lent))
+    for each, lent in finals:  # those of ended episodes are copies
+        for name, values in each.items():
+            np.testing.assert_array_equal(lent[name], values)
+    assert bool(finals) == (mode is SAME_STEP)
+    assert np.shares_memory(first["emitted"], seen["emitted"])
+    with pytest.raises(ValueError, match="read-only"):
+        seen["emitted"][0] = 1
+
+
 def test_render_gives_a_picture_of_each_episode():
     envs = gym.make_vec("labelchain/DigitScenes-v0", num_envs=2, render_mode="ansi")
     envs.reset(seed=0)
