@@ -21,7 +21,7 @@ from labelchain.agents.label_scores import label_scores
 from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import ALGORITHMS
-from labelchain.agents.settings import Settings, settings_for
+from labelchain.agents.settings import settings_for
 from labelchain.baselines.label_encoding import LabelEncoding
 from labelchain.baselines.learners import LEARNERS, fit, learner_named
 from labelchain.baselines.prediction import decided, dense_batches
@@ -29,7 +29,6 @@ from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.datasets.checks import as_features, hold_out
 from labelchain.envs.metrics import stacked
 
-FEWEST_STEPS, SMALLEST_BATCH = 32, 8
 IN_MEMORY = "memory-"
 """What the names of data sets from memory begin with; what follows tells their contents apart."""
 
@@ -38,8 +37,8 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A multi-label classifier that decides the labels of an input one by one.
 
     Training is that of ``labelchain train``: the same learners, the same settings (but for smaller batches of
-    few rows, see :func:`suited`), a tenth of the rows held out to choose the model. It does not touch the
-    global random state.
+    few rows, see :func:`labelchain.agents.settings.settings_for`), a tenth of the rows held out to choose the
+    model. It does not touch the global random state.
 
     >>> from labelchain.baselines import ChainClassifier
     >>> X = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]] * 25
@@ -114,7 +113,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._encoding, labels = LabelEncoding.fit(y)
         self.classes_ = self._encoding.classes
         dataset = in_memory(X, labels, [str(label) for label in self.classes_], self.image_shape)
-        self.settings_ = suited(dataset).with_changes(dict(self.settings or {}))
+        self.settings_ = settings_for(dataset, small_batches=True).with_changes(dict(self.settings or {}))
         state = self.random_state
         seed = int(state if isinstance(state, int | np.integer) else check_random_state(state).randint(2**31))
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng(devices=[]):
@@ -238,17 +237,6 @@ def in_memory(
     splits = {"train": train, "validation": validation, "test": validation}
     name = f"{IN_MEMORY}{digest.hexdigest()[:16]}"
     return MultilabelDataset(name, features, labels, splits, tuple(label_names), image_shape=image_shape)
-
-
-def suited(dataset: MultilabelDataset) -> Settings:
-    """The settings that suit a data set, with batches small enough that few rows, too, take many steps.
-
-    An epoch has 32 gradient steps or more, down to batches of 8 rows: data sets from memory may be as small
-    as a few hundred rows, where batches of 128 would end the training before anything is learned.
-    """
-    settings = settings_for(dataset)
-    largest = max(SMALLEST_BATCH, len(dataset.rows("train")) // FEWEST_STEPS)
-    return settings.with_changes({"batch_size": min(settings.batch_size, largest)})
 
 
 def _silent(_share: float, _note: str) -> None:

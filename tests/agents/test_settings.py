@@ -1,8 +1,10 @@
 """Settings: what is out of range is refused with its name, what was expected and what came."""
 
+import numpy as np
 import pytest
 
 from labelchain.agents.settings import Settings, named_values, settings_for
+from labelchain.envs import MultilabelDataset
 
 
 @pytest.mark.parametrize(
@@ -55,9 +57,17 @@ def test_command_lines_name_what_they_change():
 
 
 def test_presets(dataset, make_dataset):
-    assert settings_for(dataset) == Settings()
+    assert settings_for(dataset) == Settings(epochs=settings_for(dataset).epochs)
     assert settings_for(make_dataset(sparse=True)).width == 512
     paper = settings_for(dataset, "nam2019")
     assert (paper.cell, paper.width, paper.estimator) == ("gru", 2048, "sampled")
     with pytest.raises(ValueError, match="unknown preset 'slow': expected one of fast, nam2019"):
         settings_for(dataset, "slow")
+
+
+@pytest.mark.parametrize(("num_rows", "epochs"), [(1, 600), (128, 600), (129, 300), (1_792, 43), (5_000, 40)])
+def test_few_rows_are_passed_over_more_often(num_rows, epochs):
+    features, labels = np.zeros((num_rows + 2, 1)), np.ones((num_rows + 2, 1), dtype=np.int8)
+    splits = {"train_rows": np.arange(num_rows), "test_rows": [num_rows], "validation_rows": [num_rows + 1]}
+    dataset = MultilabelDataset.from_arrays("few", features, labels, **splits)
+    assert settings_for(dataset) == Settings(epochs=epochs)

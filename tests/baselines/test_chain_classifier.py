@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from labelchain.agents.runs import Run, RunError
+from labelchain.agents.settings import settings_for
 from labelchain.baselines import ChainClassifier
-from labelchain.baselines.chain_classifier import in_memory, suited
+from labelchain.baselines.chain_classifier import in_memory
 from labelchain.baselines.learners import fit, learner_named
 from labelchain.envs.evaluation import evaluate
 
@@ -61,7 +62,7 @@ def test_it_is_the_training_of_the_command(learner, tmp_path):
     X, Y = data()
     ours = classifier(learner).fit(X, Y)
     dataset = in_memory(X, sparse.csr_array(Y.astype(np.int8)), [str(i) for i in range(5)])
-    run = Run(tmp_path, learner, "elsewhere", 0, suited(dataset).with_changes(TINY))
+    run = Run(tmp_path, learner, "elsewhere", 0, settings_for(dataset, small_batches=True).with_changes(TINY))
     metrics = fit(run, dataset, lambda *_: None)
     predictions = evaluate(learner_named(learner).load(run, dataset), dataset, "validation").predictions
     rows = dataset.rows("validation")
@@ -104,7 +105,7 @@ def test_batches_of_few_rows_are_small():
     sizes = {rows: classifier().fit(*data(rows)).settings_.batch_size for rows in (50, 1000)}
     assert sizes == {50: 8, 1000: 28}
     X, Y = np.zeros((9000, 2), dtype=np.float32), sparse.csr_array(np.ones((9000, 1), dtype=np.int8))
-    assert suited(in_memory(X, Y, ["a"])).batch_size == 128
+    assert settings_for(in_memory(X, Y, ["a"]), small_batches=True).batch_size == 128
 
 
 def test_lists_of_labels_give_columns_by_label():
