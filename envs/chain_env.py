@@ -294,7 +294,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             infos["_episode"] = ended
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
-                infos |= {"final_obs": self._final_observations(which), "_final_obs": ended}
+                last = self._episodes.observations_of(which)
+                infos |= {"final_obs": self._spread(which, last), "_final_obs": ended}
                 infos["final_info"] = self._with_outcomes(self._infos(ended), which, ended)
                 infos["_final_info"] = ended
                 self._begin(which, self._inputs.draw(which))
@@ -383,9 +384,6 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
     def _statistics(self, which: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         values = {"r": self._episodes.returns, "l": self._episodes.chains.steps}
         return {name: self._spread(which, array[which]) for name, array in values.items()}
-
-    def _final_observations(self, which: NDArray[np.int64]) -> NDArray[Any]:
-        return self._spread(which, self._episodes.observations_of(which))
 
 
 def _checked_render_mode(render_mode: str | None) -> str | None:
