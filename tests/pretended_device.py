@@ -85,6 +85,7 @@ class PretendedDevice(TorchDispatchMode):
     Attributes:
         device: Where tensors are put.
         heavy: Operators of :data:`HEAVY` that the processor was asked for itself.
+        restored: Devices whose random state was put back, once each time.
     """
 
     device = DEVICE
@@ -92,6 +93,7 @@ class PretendedDevice(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.heavy = []
+        self.restored = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -152,22 +154,21 @@ def pretended_device(monkeypatch):
     Random numbers that are drawn on it without a generator are those of the processor. Autocast, which knows
     its devices by name, does nothing for this one.
     """
-    real, forked = torch.autocast, []
+    real, there = torch.autocast, PretendedDevice()
 
     def autocast(device_type, *options, **more):
         return nullcontext() if device_type == DEVICE.type else real(device_type, *options, **more)
 
     monkeypatch.setattr(torch, "autocast", autocast)
     monkeypatch.setattr(torch, "Generator", Generator)
-    monkeypatch.setattr(torch.cuda, "get_rng_state", forked.append)
-    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda _state, device: forked.remove(device))
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: f"state of {device}")
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda _state, device: there.restored.append(device))
     monkeypatch.setattr(optimizer, "_get_fused_kernels_supported_devices", lambda: [DEVICE.type, "cpu"])
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)  # or torch.as_tensor(..., device=...) goes round the operators
     try:
-        with PretendedDevice() as there:
+        with there:
             yield there
     finally:
         torch._C._set_only_lift_cpu_tensors(before)
         Generator.of_device.clear()
-    assert not forked, "its random state was not put back"
