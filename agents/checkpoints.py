@@ -15,6 +15,7 @@ import torch
 
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import AveragedModel, ChainPredictor
+from labelchain.agents.devices import CPU
 from labelchain.agents.network_records import Record, network_of
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError
@@ -109,23 +110,24 @@ def save_chain_model(
     save_tensors(path, content)
 
 
-def chain_predictor(records: Sequence[Record], max_labels: int) -> ChainPredictor:
+def chain_predictor(records: Sequence[Record], max_labels: int, device: torch.device = CPU) -> ChainPredictor:
     """A predictor from one or more networks, averaged while decoding.
 
     Raises:
         ValueError: If a record describes no network, or they do not go together.
     """
-    return _predictor([network_of(record) for record in records], records, max_labels)
+    return _predictor([network_of(record) for record in records], records, max_labels, device)
 
 
 def _predictor(
-    networks: Sequence[ChainNetwork], records: Sequence[Record], max_labels: int
+    networks: Sequence[ChainNetwork], records: Sequence[Record], max_labels: int, device: torch.device
 ) -> ChainPredictor:
     """That of the networks of some records."""
+    networks = [network.to(device) for network in networks]
     if len(networks) == 1:
-        return ChainPredictor(networks[0], max_labels)
+        return ChainPredictor(networks[0], max_labels, device)
     weights = [float(record.get("weight", 1.0)) for record in records]
-    return ChainPredictor(AveragedModel(networks, weights), max_labels)
+    return ChainPredictor(AveragedModel(networks, weights), max_labels, device)
 
 
 def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:
@@ -150,11 +152,13 @@ def load_chain_records(path: Path, dataset: MultilabelDataset | None = None) -> 
     return _load_networks(path, dataset)[0]
 
 
-def load_chain_model(path: Path, dataset: MultilabelDataset | None = None) -> Predictor:
-    """The predictor that :func:`save_chain_model` wrote; as :func:`load_chain_records` otherwise."""
+def load_chain_model(
+    path: Path, dataset: MultilabelDataset | None = None, device: torch.device = CPU
+) -> Predictor:
+    """The predictor that :func:`save_chain_model` wrote, on a device; else as :func:`load_chain_records`."""
     content, networks = _load_networks(path, dataset)
     ranking, label_set = (
-        _predictor(networks[family], content[family], content["max_labels"]) for family in FAMILIES
+        _predictor(networks[family], content[family], content["max_labels"], device) for family in FAMILIES
     )
     return SelectedPredictor(ranking=ranking, label_set=label_set)
 

@@ -14,12 +14,14 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import torch.distributed.nn  # noqa: F401 - before there is a group, which its functions would keep
+import torch
+import torch.distributed.nn  # before there is a group, which its functions would keep
 from torch import distributed
 
 from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import load_chain_model
+from labelchain.agents.devices import CPU
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
 from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run
@@ -62,7 +64,13 @@ def joined() -> Iterator[None]:
 
 
 def train_network(
-    learner: str, dataset: MultilabelDataset, name: str, settings: Settings, seed: int, out: Path
+    learner: str,
+    dataset: MultilabelDataset,
+    name: str,
+    settings: Settings,
+    seed: int,
+    out: Path,
+    device: torch.device = CPU,
 ) -> dict[str, float]:
     """Train a network in all processes, and evaluate it on the test split in the first.
 
@@ -76,6 +84,7 @@ def train_network(
         settings: All hyperparameters.
         seed: Seeds everything random.
         out: The folder of the run; only the first process writes to it.
+        device: Where the network lies; several processes train on processors.
 
     Returns:
         The test metrics; nothing in the other processes.
@@ -88,14 +97,14 @@ def train_network(
         raise ValueError(
             f"{learner!r} cannot be trained by several processes: expected one of {', '.join(NETWORKS)}"
         )
-    run = Run(out, learner, name, seed, settings)
+    run = Run(out, learner, name, seed, settings, device)
     if is_first():
         run.create(dataset)
     from_first(None)  # the others wait
     NETWORKS[learner](run, dataset, _print if is_first() else _ignore)
     if not is_first():
         return {}
-    return evaluate(load_chain_model(out / "model.pt", dataset), dataset, "test").metrics
+    return evaluate(load_chain_model(out / "model.pt", dataset, device), dataset, "test").metrics
 
 
 def _print(share: float, note: str) -> None:

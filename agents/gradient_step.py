@@ -31,6 +31,16 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     return float(norm)
 
 
+def state_on_cpu(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """An optimiser's ``state_dict`` with its tensors on the processor, for a file that opens anywhere."""
+    content = optimiser.state_dict()
+    states = {
+        number: {name: moment.cpu() for name, moment in state.items()}
+        for number, state in content["state"].items()
+    }
+    return content | {"state": states}
+
+
 def check_optimiser(content: object, optimiser: torch.optim.Adam) -> None:
     """Raise ValueError unless a state is one that an optimiser like this can have after some steps."""
     found = fields_of(content, ("state", "param_groups"), "the optimiser")

@@ -16,6 +16,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from labelchain.agents.devices import CPU, described
 from labelchain.agents.plain_values import check_number, check_types, is_finite
 from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import MultilabelDataset
@@ -63,18 +64,29 @@ class Run:
         dataset: What names the data set: a catalogue name or a path.
         seed: Seeds everything random.
         settings: All hyperparameters.
+        device: Where a chain network is trained and read. It is recorded, but a run may go on, and be read,
+            on another one.
     """
 
-    def __init__(self, directory: Path, learner: str, dataset: str, seed: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        learner: str,
+        dataset: str,
+        seed: int,
+        settings: Settings,
+        device: torch.device = CPU,
+    ) -> None:
         self.directory = directory
         self.learner = learner
         self.dataset = dataset
         self.seed = seed
         self.settings = settings
+        self.device = device
 
     @classmethod
-    def open(cls, directory: Path) -> Run:
-        """A run that exists.
+    def open(cls, directory: Path, device: torch.device = CPU) -> Run:
+        """A run that exists, on a device of one's choice.
 
         Raises:
             RunError: If the directory holds no readable ``config.json`` of this version.
@@ -89,7 +101,7 @@ class Run:
             if not isinstance(settings, dict):
                 raise TypeError(f"settings must be an object, got {type(settings).__name__}")
             check_types(Settings, settings)
-            return cls(directory, learner, dataset, seed, Settings(**settings))
+            return cls(directory, learner, dataset, seed, Settings(**settings), device)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"
@@ -138,6 +150,7 @@ class Run:
             "settings": asdict(self.settings),
             "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "threads": torch.get_num_threads(),
+            "device": described(self.device),
         }
 
     @property

@@ -22,6 +22,7 @@ from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderSt
 from labelchain.agents.chain_pg_algorithm import ChainPG
 from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.data_parallel import NETWORKS, is_launched, joined, train_network
+from labelchain.agents.devices import CPU, DEVICES, device_named
 from labelchain.agents.sb3 import ALGORITHMS, make_agent
 from labelchain.agents.sb3_policies import policy_predictor
 from labelchain.agents.settings import named_values, settings_for
@@ -41,6 +42,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("env", help="an environment's id, or a data set by name or path")
     parser.add_argument("--seed", type=_count, default=0, help="seeds everything random (default: 0)")
     parser.add_argument("--out", type=Path, help="folder (default: runs/AGENT-DATASET-SEED)")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="cpu", help="where networks and chain-pg are (default: cpu)"
+    )
     agents = parser.add_argument_group(f"agents of Stable-Baselines3, and chain-pg: {', '.join(ALGORITHMS)}")
     agents.add_argument("--steps", type=_count, help="environment steps (default: suits the environment)")
     agents.add_argument("--reward", help="name of the reward (default: suits the agent)")
@@ -72,18 +76,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def make(agent: str, dataset: MultilabelDataset, seed: int, reward: str | None) -> BaseAlgorithm:
+def make(
+    agent: str, dataset: MultilabelDataset, seed: int, reward: str | None, device: torch.device = CPU
+) -> BaseAlgorithm:
     """An agent on its environments, not trained yet."""
     entry = zoo_entry(agent, dataset.name)
     if agent != "chain-pg":
         return make_agent(agent, dataset, entry, seed, reward=reward)
     env = ChainVecEnv(dataset, entry.n_envs, **(entry.env_kwargs | ({"reward": reward} if reward else {})))
-    return ChainPG(entry.policy, env, seed=seed, **entry.arguments)
+    return ChainPG(entry.policy, env, seed=seed, device=device, **entry.arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Train, keep the best model on the validation split, and evaluate it on the test split."""
     args = parse(arguments)
+    processors_only = "torchrun" if is_launched() else args.agent if args.agent in ALGORITHMS else None
+    device = device_named(args.device, processors_only)
     torch.set_num_threads(1)
     name = ENV_IDS.get(args.env) or args.env
     dataset = load_dataset(name)
@@ -91,13 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     if args.is_network:
         settings = settings_for(dataset).with_changes(named_values(args.set))
         with joined():
-            metrics = train_network(args.agent, dataset, source_name(name, None), settings, args.seed, out)
+            metrics = train_network(
+                args.agent, dataset, source_name(name, None), settings, args.seed, out, device
+            )
         if metrics:
             tell(metrics, out / "model.pt", out)
         return metrics
     steps = args.steps or zoo_entry(args.agent, dataset.name).n_timesteps
 
-    model = make(args.agent, dataset, args.seed, args.reward)
+    model = make(args.agent, dataset, args.seed, args.reward, device)
     model.set_logger(configure(str(out), ["stdout", "tensorboard"]))
     best = BestCheckpoint(out / "model.zip", args.metric or "f1_example")
     every = max(1, steps // NUM_EVALUATIONS)

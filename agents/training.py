@@ -16,7 +16,8 @@ import torch
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.checkpoints import FORMAT, load_tensors, save_chain_model, save_tensors
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.gradient_step import check_optimiser, gradient_step, optimiser_of
+from labelchain.agents.devices import random_state_kept
+from labelchain.agents.gradient_step import check_optimiser, gradient_step, optimiser_of, state_on_cpu
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.network_records import Record, check_same_shape, network_of, record_of
 from labelchain.agents.networks import make_network
@@ -78,9 +79,10 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
     if from_first(model_path.exists()):
         last.unlink(missing_ok=True)  # of a run that was stopped between its last two operations
         return seen
-    with torch.random.fork_rng(devices=[]):
+    with random_state_kept(run.device):
         torch.manual_seed(run.seed)
-        state = _TrainingState(make_network(dataset, run.settings.network()), run.settings.selection())
+        network = make_network(dataset, run.settings.network()).to(run.device)
+        state = _TrainingState(network, run.settings.selection())
         saved = from_first(load_tensors(last) if is_first() and last.exists() else None)
         if saved is not None:
             state.restore(saved, phases, last)
@@ -99,7 +101,8 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
                 if logger is None:
                     continue
                 step = state.epoch * len(rows)
-                model = ChainPredictor(state.network.eval(), run.settings.chain_limit(dataset))
+                limit = run.settings.chain_limit(dataset)
+                model = ChainPredictor(state.network.eval(), limit, run.device)
                 metrics = evaluate(model, dataset, "validation").metrics
                 seed = _seed(run, state.epoch, 1)  # not that of the next epoch
                 rollout, answers = training_figures(model, dataset, run.settings, seed)
@@ -149,7 +152,7 @@ class _TrainingState:
             "env_steps": self.env_steps,
             "seconds": self.seconds,
             "network": record_of(self.network),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": state_on_cpu(self.optimiser),
             "best": {family: {"score": s.score, "record": s.record} for family, s in self.best.items()},
         }
 
@@ -200,17 +203,19 @@ def _epoch(
     begun = time.perf_counter()
     seed = _seed(run, state.epoch)
     torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(run.device).manual_seed(seed)
     batches = shuffled_batches(dataset.rows("train"), run.settings.batch_size, seed)
     network = state.network.train()
+    bfloat16 = run.settings.precision == "bfloat16"
     figures: dict[str, list[float]] = {}
     for number, rows in enumerate(batches):
         done = (epoch_in_phase + number / len(batches)) / phase.epochs
         for group in state.optimiser.param_groups:
             group["lr"] = phase.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
         with shared(len(rows)) as own:
-            with torch.autocast("cpu", torch.bfloat16, enabled=run.settings.precision == "bfloat16"):
-                loss, logs = phase.objective.loss(network, Batch.of(dataset, rows, part=own), generator)
+            batch = Batch.of(dataset, rows, run.device, own)
+            with torch.autocast(run.device.type, torch.bfloat16, enabled=bfloat16):
+                loss, logs = phase.objective.loss(network, batch, generator)
             logs = {"loss": loss.item(), **logs}
             for name, value in zip(logs, totals(list(logs.values())), strict=True):
                 figures.setdefault(name, []).append(value)

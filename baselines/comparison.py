@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding
+from labelchain.agents.devices import CPU
 from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
@@ -112,6 +114,7 @@ def compare(
     progress: Callable[[str, int], Progress],
     jobs: int | None = 1,
     engine: Engine = run_cells,
+    device: torch.device = CPU,
 ) -> Results:
     """Train and evaluate every learner with every seed; write ``results.json`` and ``results.csv``.
 
@@ -133,6 +136,7 @@ def compare(
             ``if __name__ == "__main__"``.
         engine: What runs them: :func:`labelchain.baselines.workers.run_cells`, on this machine, or
             :func:`labelchain.baselines.ray_cells.run_cells_on_ray`, on a Ray cluster.
+        device: Where chain networks are trained and read. Runs that are finished keep the results of theirs.
 
     Returns:
         What ``results.json`` holds.
@@ -143,7 +147,7 @@ def compare(
     """
     counts = planned(out, name, learners, seeds, settings)
     remove_unfinished(out)
-    job = Job(dataset, name, settings, out)
+    job = Job(dataset, name, settings, out, device)
     engine(job, unfinished(job, counts), progress, jobs)
     results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
     known = known_answers(dataset)

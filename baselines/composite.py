@@ -80,7 +80,7 @@ def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path])
     save_chain_model(run.directory / "model.pt", mixed["ranking"], mixed["label_set"], limit)
     seen = len(parts) * run.settings.epochs * len(dataset.rows("train"))
     run.forget_events()
-    model = load_chain_model(run.directory / "model.pt", dataset)
+    model = load_chain_model(run.directory / "model.pt", dataset, run.device)
     with RunLogger(run, seconds=sum(Run.open(part).seconds() for part in parts)) as logger:
         rollout, answers = training_figures(model, dataset, run.settings, run.seed)
         logger.scalars("train", answers, seen)
@@ -105,7 +105,7 @@ def _mixed(
         return [first | {"weight": 1.0 - weight}, second | {"weight": weight}]
 
     def scores(weight: float) -> NDArray[np.float64]:
-        answers = evaluate(chain_predictor(weighted(weight), limit), dataset, "validation")
+        answers = evaluate(chain_predictor(weighted(weight), limit, run.device), dataset, "validation")
         of_rows = row_scores(answers.labels, answers.predictions)
         return np.atleast_1d(of_rows.get(metric, answers.metrics[metric]))  # pooled ones have no rows
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
+from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
 from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
 from labelchain.agents.order_free import OrderFreeObjective
@@ -71,9 +72,14 @@ class Learner:
     load: Callable[[Run, MultilabelDataset], Predictor]
     parts: tuple[Part, ...] = ()
 
+    @property
+    def has_network(self) -> bool:
+        """Whether it is a chain network, or made of some: all others compute on the processor."""
+        return self.load is _load_chain
+
 
 def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
-    return load_chain_model(run.directory / "model.pt", dataset)
+    return load_chain_model(run.directory / "model.pt", dataset, run.device)
 
 
 def load_scores(run: Run, dataset: MultilabelDataset) -> LinearScores:
@@ -209,6 +215,8 @@ def fit(
         UnknownLearnerError: If there is no such learner.
     """
     learner = learner_named(run.learner)
+    if not learner.has_network:
+        run.device = CPU
     run.create(dataset)
     if run.result is not None:
         return run.result
@@ -222,7 +230,8 @@ def fit(
             seed = run.seed + part.seed_shift
             directory = run_directory(folder, part.learner, seed)
             share = _scaled(progress, number, len(learner.parts), part.learner)
-            fit(Run(directory, part.learner, run.dataset, seed, run.settings), dataset, share)
+            part_run = Run(directory, part.learner, run.dataset, seed, run.settings, run.device)
+            fit(part_run, dataset, share)
             directories.append(directory)
         seen = combine_outputs(run, dataset, directories)
     predictor = learner.load(run, dataset)

@@ -26,6 +26,7 @@ class FixedOrder:
     def keys(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Tensor:
         """The position of each true label in the order, ``(n, most)``."""
         del network, generator
+        self._position = self._position.to(batch.labels.device)
         return self._position[batch.labels.clamp(min=0)].float()
 
 

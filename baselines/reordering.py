@@ -43,9 +43,10 @@ def reordering_keys(chains: Tensor, labels: Tensor, num_labels: int, generator: 
     Returns:
         ``(n, most)`` float32.
     """
-    length = chains.shape[1]
-    position = torch.full((len(chains), num_labels + 1), length, dtype=torch.float32)
+    length, device = chains.shape[1], chains.device
+    position = torch.full((len(chains), num_labels + 1), length, dtype=torch.float32, device=device)
     index = torch.where(chains < 0, num_labels, chains)
-    position.scatter_(1, index, torch.arange(length, dtype=torch.float32).expand_as(chains))
+    places = torch.arange(length, dtype=torch.float32, device=device)
+    position.scatter_(1, index, places.expand_as(chains))
     keys = position.gather(1, labels.clamp(min=0))
-    return keys + (keys == length) * uniform(labels.shape, generator)
+    return keys + (keys == length) * uniform(labels.shape, generator, device)

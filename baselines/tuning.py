@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from labelchain.agents.devices import CPU
 from labelchain.agents.plain_values import is_finite, shown
 from labelchain.agents.runs import Progress, Run, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
@@ -32,6 +35,7 @@ def tune(
     out: Path,
     trials: int,
     progress: Callable[[str, int], Progress],
+    device: torch.device = CPU,
 ) -> dict[str, Any]:
     """Train with settings that Optuna proposes, and write the best to ``tuned.json``.
 
@@ -47,6 +51,7 @@ def tune(
         out: The folder.
         trials: How many settings are tried.
         progress: Gives the progress callback of a trial, from the learner and the number of the trial.
+        device: Where networks are trained.
 
     Returns:
         What ``tuned.json`` holds: the best score and settings, and those of every trial.
@@ -68,7 +73,8 @@ def tune(
     for number in range(trials):
         trial = study.ask()
         changes = _proposal(trial, learner)
-        run = Run(out / f"trial-{number}", learner, name, seed, settings.with_changes(changes))
+        proposed = settings.with_changes(changes)
+        run = Run(out / f"trial-{number}", learner, name, seed, proposed, device)
         score = _validation_score(run, dataset, partial(progress, learner, number))
         study.tell(trial, score)
         tried.append({"score": score, "settings": changes})

@@ -18,6 +18,7 @@ import torch
 from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
+from labelchain.agents.devices import CPU
 from labelchain.agents.runs import Progress, Run, RunError
 from labelchain.baselines.learners import fit, learner_named, run_directory
 from labelchain.envs import MultilabelDataset
@@ -43,17 +44,20 @@ class Job:
         name: What names them in a run.
         settings: The same for every learner.
         out: Where the runs lie.
+        device: Where chain networks are trained and read.
     """
 
     dataset: MultilabelDataset
     name: str
     settings: Any
     out: Path
+    device: torch.device = CPU
 
     def run(self, cell: Cell) -> Run:
         """The run of a cell."""
         learner, seed = cell
-        return Run(run_directory(self.out, learner, seed), learner, self.name, seed, self.settings)
+        directory = run_directory(self.out, learner, seed)
+        return Run(directory, learner, self.name, seed, self.settings, self.device)
 
     def fit(self, cell: Cell, progress: Progress) -> None:
         """Train a cell to its end.

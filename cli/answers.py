@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from labelchain.cli.errors import console, reported_errors
+from labelchain.cli.options import DeviceOption
 
 answers_app = typer.Typer()
 
@@ -40,6 +41,7 @@ def predict(
         int | None,
         typer.Option(min=0, max=1, help="Number of the first feature, where LIBSVM's text does not show it."),
     ] = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Predict label sets, in the order decided, and rankings for the rows of a file of any size.
 
@@ -48,10 +50,12 @@ def predict(
     """
     with reported_errors():
         from labelchain.agents.decoders import decoding_named
+        from labelchain.agents.devices import device_named
         from labelchain.cli.predict import format_named, predict_file
 
         zero_based = None if features_from is None else features_from == 0
-        predict_file(run_dir, file, decoding_named(decoding), format_named(form, out), out, zero_based)
+        how, chosen = decoding_named(decoding), device_named(device)
+        predict_file(run_dir, file, how, format_named(form, out), out, zero_based, chosen)
 
 
 @answers_app.command()

@@ -16,6 +16,7 @@ from labelchain.cli.errors import GOES_ON, console, reported_errors
 from labelchain.cli.options import (
     AddressOption,
     DatasetArgument,
+    DeviceOption,
     EngineOption,
     EpochsOption,
     JobsOption,
@@ -50,6 +51,7 @@ def train(
     test: TestOption = None,
     epochs: EpochsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds everything random.")] = 0,
+    device: DeviceOption = "cpu",
     out: Annotated[
         Path | None, typer.Option(show_default="runs/DATASET__LEARNER__SEED", help="Folder of the run.")
     ] = None,
@@ -62,12 +64,14 @@ def train(
     stopped is continued by the same command.
     """
     with reported_errors(GOES_ON):
+        from labelchain.agents.devices import device_named
         from labelchain.agents.runs import Run
         from labelchain.baselines.learners import fit, learner_named
 
-        learner_named(learner)
+        chosen = device_named(device, None if learner_named(learner).has_network else learner)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
-        run = Run(out or Path("runs") / f"{data.name}__{learner}__{seed}", learner, name, seed, settings)
+        folder = out or Path("runs") / f"{data.name}__{learner}__{seed}"
+        run = Run(folder, learner, name, seed, settings, chosen)
         with WorkProgress(console, 1) as work:
             metrics = fit(run, data, work.cell(learner, seed))
         _print_metrics(f"{learner} on {data.name}, test split", metrics)
@@ -89,14 +93,16 @@ def evaluate(
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")
     ] = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Evaluate a trained run on every row of a split, each once."""
     with reported_errors():
         from labelchain.agents.decoders import decoding_named
+        from labelchain.agents.devices import device_named
         from labelchain.cli.trained import open_trained, read_as
         from labelchain.envs import evaluate as evaluate_split
 
-        run, data, trained = open_trained(run_dir, dataset, test)
+        run, data, trained = open_trained(run_dir, dataset, test, device_named(device))
         model = read_as(trained, decoding_named(decoding), run)
         rows = len(data.rows(split))
         with WorkProgress(console, 1) as work:
@@ -129,6 +135,7 @@ def compare(
     jobs: JobsOption = None,
     engine: EngineOption = "processes",
     address: AddressOption = None,
+    device: DeviceOption = "cpu",
     out: Annotated[
         Path | None, typer.Option(show_default="runs/compare-DATASET", help="Folder of the comparison.")
     ] = None,
@@ -155,13 +162,15 @@ def compare(
         )
         for each in chosen:
             learner_named(each)
-        trains = engine_named(engine, address)
+        trains, place = engine_named(engine, address, device)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
         left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
         with WorkProgress(console, left) as work:
-            results = compare_learners(data, name, chosen, seeds, settings, folder, work.cell, jobs, trains)
+            results = compare_learners(
+                data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place
+            )
         seconds = read_json(folder / "timings.json")["seconds"]
         write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
         print_comparison(results, seconds, folder)
@@ -192,6 +201,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="How many settings are tried.")] = 20,
     epochs: EpochsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds the search and every training.")] = 0,
+    device: DeviceOption = "cpu",
     out: Annotated[
         Path | None, typer.Option(show_default="runs/tune-DATASET-LEARNER", help="Folder of the search.")
     ] = None,
@@ -204,13 +214,15 @@ def tune(
     command, and extended by one with more trials.
     """
     with reported_errors(GOES_ON):
+        from labelchain.agents.devices import device_named
         from labelchain.baselines.tuning import tune as search
         from labelchain.cli.found import print_search
 
+        chosen = device_named(device)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"tune-{data.name}-{learner}"
         with WorkProgress(console, trials, "trial") as work:
-            found = search(learner, data, name, seed, settings, folder, trials, work.cell)
+            found = search(learner, data, name, seed, settings, folder, trials, work.cell, chosen)
         print_search(found, dataset)
 
 

@@ -27,6 +27,7 @@ def reported_errors(stopped: str = "stopped") -> Iterator[None]:
         stopped: The message after Ctrl-C.
     """
     from labelchain.agents.decoders import UnknownDecodingError
+    from labelchain.agents.devices import DeviceError
     from labelchain.agents.runs import RunError
     from labelchain.baselines.learners import UnknownLearnerError
     from labelchain.envs.datasets import DatasetError, UnknownDatasetError
@@ -35,7 +36,13 @@ def reported_errors(stopped: str = "stopped") -> Iterator[None]:
     try:
         yield
         return
-    except (UnknownDatasetError, UnknownDecodingError, UnknownLearnerError, UsageError) as error:
+    except (
+        DeviceError,
+        UnknownDatasetError,
+        UnknownDecodingError,
+        UnknownLearnerError,
+        UsageError,
+    ) as error:
         message, code = str(error), 2
     except (DatasetError, RunError) as error:
         message = str(error)

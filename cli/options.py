@@ -11,6 +11,8 @@ import typer
 from labelchain.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from labelchain.agents.settings import Settings
     from labelchain.baselines.workers import Engine
     from labelchain.envs import MultilabelDataset
@@ -48,6 +50,13 @@ AddressOption = Annotated[
         help="The Ray cluster, as ray.init takes it. All its machines must share the folder --out.",
     ),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|cuda",
+        help="Where chain networks compute: auto is the GPU if there is one. All else is on the processor.",
+    ),
+]
 PresetOption = Annotated[
     str,
     typer.Option(metavar="fast|nam2019", help="Settings to start from: ours, or those of the paper (slow)."),
@@ -83,21 +92,24 @@ def prepare(
         raise UsageError(str(error)) from error
 
 
-def engine_named(name: str, address: str | None) -> Engine:
-    """What trains the runs of a comparison.
+def engine_named(name: str, address: str | None, device: str) -> tuple[Engine, torch.device]:
+    """What trains the runs of a comparison, and where.
 
     Args:
         name: ``processes`` or ``ray``.
         address: Of the Ray cluster, if one is named.
+        device: As ``--device`` names it.
     """
+    from labelchain.agents.devices import device_named
+
     if name == "processes":
         from labelchain.baselines.workers import run_cells
 
         if address is not None:
             raise UsageError("--address is that of a Ray cluster: add --engine ray")
-        return run_cells
+        return run_cells, device_named(device)
     if name != "ray":
         raise UsageError(f"--engine must be processes or ray, got {name!r}")
     from labelchain.baselines.ray_cells import run_cells_on_ray
 
-    return partial(run_cells_on_ray, address=address)
+    return partial(run_cells_on_ray, address=address), device_named(device, "--engine ray")

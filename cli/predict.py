@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from labelchain.agents.decoders import DECIDES, Decoding
+from labelchain.agents.devices import CPU
 from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Run
 from labelchain.baselines.prediction import BATCH, decided, dense_batches
@@ -42,6 +43,7 @@ def predict_file(
     form: Format,
     out: Path | None,
     zero_based: bool | None,
+    device: torch.device = CPU,
 ) -> None:
     """Write a line for each row of a file.
 
@@ -52,6 +54,7 @@ def predict_file(
         form: How lines are written.
         out: The file that is written, beside and renamed; or ``None`` for standard output.
         zero_based: See :func:`labelchain.envs.datasets.feature_rows.feature_rows`.
+        device: Where a chain network is read.
 
     Raises:
         UsageError: If the model or the labels do not go with what is asked.
@@ -61,7 +64,7 @@ def predict_file(
     if DECIDES[decoding][0] not in RANKING_METRICS:
         raise UsageError(f"decoding {decoding!r} does not rank: take chain, first-step or sampled-chains")
     torch.set_num_threads(1)  # the same sums whatever the number of cores, as in training
-    run = Run.open(run_directory)
+    run = Run.open(run_directory, device)
     model = open_model(run, load)
     if form == "csv" and (odd := [name for name in model.columns.label_names if BETWEEN in name]):
         raise UsageError(f"the label {odd[0]!r} holds {BETWEEN!r}, which parts labels in CSV: take jsonl")

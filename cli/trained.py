@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from labelchain.agents.decoders import Decoding, under_decoding
+from labelchain.agents.devices import CPU
 from labelchain.agents.runs import Run
 from labelchain.baselines.chain_classifier import IN_MEMORY
 from labelchain.baselines.learners import learner_named
@@ -23,13 +26,16 @@ class Trained(NamedTuple):
     model: Predictor
 
 
-def open_trained(run_directory: Path, dataset: str | None, test: Path | None) -> Trained:
+def open_trained(
+    run_directory: Path, dataset: str | None, test: Path | None, device: torch.device = CPU
+) -> Trained:
     """A finished run with its own data, or with others.
 
     Args:
         run_directory: Of the run.
         dataset: Other data, by name or path.
         test: The test file that goes with them.
+        device: Where a chain network is read.
 
     Raises:
         UsageError: If there is a test file without data, or the run learned from arrays in memory and no
@@ -39,7 +45,7 @@ def open_trained(run_directory: Path, dataset: str | None, test: Path | None) ->
     """
     if test is not None and dataset is None:
         raise UsageError("--test goes with --dataset, the training file")
-    run = Run.open(run_directory)
+    run = Run.open(run_directory, device)
     if dataset is None and run.dataset.startswith(IN_MEMORY):
         raise UsageError(
             "the run learned from arrays in memory, which are not kept: give data by --dataset, or ask the "

@@ -63,6 +63,15 @@ def data_folder():
 
 
 @pytest.fixture
+def pretended(monkeypatch):
+    """A device that is none but as strict as a GPU, see :mod:`pretended_device`; its ``.device`` names it."""
+    from pretended_device import pretended_device
+
+    with pretended_device(monkeypatch) as there:
+        yield there
+
+
+@pytest.fixture
 def make_run(tmp_path):
     """Makes runs of one learner with small settings, in folders of their own unless one is named."""
     made = []
