@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from labelchain.agents.chain_network import chain_dropout
+from labelchain.agents.action_sums import IMPOSSIBLE, ActionSums
+from labelchain.agents.chain_network import ChainNetwork, chain_dropout
+from labelchain.agents.first_layers import of_sparse
+from labelchain.agents.likelihood import Batch
+from labelchain.agents.policy_gradient import emitted_before
 from labelchain.agents.sum_network import SumNetwork
 
 
@@ -29,6 +35,13 @@ class CumulatedSums(SumNetwork):
         return logits, hidden
 
 
+class GatheredInput(SumNetwork):
+    """The ``sum`` cell that begins to decode few rows, too, by what is not zero in them alone."""
+
+    def _first(self, features: Tensor, layers: Sequence[nn.Linear]) -> tuple[Tensor, ...]:
+        return of_sparse(self._scaled(features), layers)
+
+
 class EveryStep(SumNetwork):
     """The ``sum`` cell that computes padding too, and picks what is wanted."""
 
@@ -38,8 +51,8 @@ class EveryStep(SumNetwork):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(CumulatedSums):
-    """Both."""
+class AsItWas(CumulatedSums, GatheredInput):
+    """All of these."""
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`ChainNetwork.at_steps`."""
@@ -59,6 +72,17 @@ def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:
     """``draw`` with a random number for each action."""
     del places
     return torch.multinomial(log_probs.exp(), 1).squeeze(1)
+
+
+def sums_of_operations(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionSums:
+    """``action_sums`` of torch's operations, each with a gradient of its own."""
+    stop = network.num_labels
+    chains = torch.where(actions < stop, actions, -1)[:, :-1]
+    logits, _ = network(batch.features, chains)
+    logits = logits.masked_fill(emitted_before(chains, stop), IMPOSSIBLE)
+    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
+    of_true = logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
+    return ActionSums(logits[..., :stop].logsumexp(dim=2), logits[..., stop], of_true)
 
 
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:

@@ -51,6 +51,7 @@ class Change:
 DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
 DROPOUT |= {"benchmarks.earlier_steps.chain_dropout": earlier.dropout_by_bernoulli}
 DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
+SUMS = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
 ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
@@ -59,9 +60,11 @@ CHANGES = {
     "one random number for an action drawn, not one for each label": Change(patches=DRAW),
     "dropout masks from uniform numbers": Change(patches=DROPOUT),
     "Adam in one operation": Change(patches=ADAM),
+    "logits of drawn chains summed in one pass": Change(patches=SUMS),
+    "dense products for the input of few rows": Change(earlier.GatheredInput),
 }
 NOTHING = Change()
-EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM, whole_anchor=True)
+EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS, whole_anchor=True)
 
 
 def step(dataset: MultilabelDataset, width: int, without: Change) -> Work:
