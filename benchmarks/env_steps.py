@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     comparisons += [
         against_cartpole("features", None, num_envs, chosen),
         against_cartpole("features", 0.25, num_envs, chosen, copy=False),
-        against_cartpole("index", 0.5, num_envs, chosen),
+        against_cartpole("index", None, num_envs, chosen),
+        against_cartpole("index", 0.5, num_envs, chosen, copy=False),
         against_cartpole("index", None, num_envs, chosen, read_infos=True),
         by_index(num_envs, 300 if chosen.tiny else 30_000, chosen),
     ]
