@@ -186,7 +186,7 @@ NAM2019: dict[str, Any] = {
     "mixing": "equal",
 }
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
-FEWEST_STEPS = 600
+FEWEST_STEPS = 350
 """Gradient steps of the shortest training: after fewer, networks have not learned when to stop."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 8
 """What makes batches small: so many steps in an epoch, unless a batch would have fewer rows than that."""

@@ -65,7 +65,7 @@ def test_presets(dataset, make_dataset):
         settings_for(dataset, "slow")
 
 
-@pytest.mark.parametrize(("num_rows", "epochs"), [(1, 600), (128, 600), (129, 300), (1_792, 43), (5_000, 40)])
+@pytest.mark.parametrize(("num_rows", "epochs"), [(1, 350), (128, 350), (129, 175), (1_024, 44), (5_000, 40)])
 def test_few_rows_are_passed_over_more_often(num_rows, epochs):
     features, labels = np.zeros((num_rows + 2, 1)), np.ones((num_rows + 2, 1), dtype=np.int8)
     splits = {"train_rows": np.arange(num_rows), "test_rows": [num_rows], "validation_rows": [num_rows + 1]}
