@@ -197,7 +197,7 @@ PRESETS = ("fast", "nam2019")
 def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches: bool = False) -> Settings:
     """The settings that suit a data set: tuned ones, or else by the kind of its features.
 
-    Few rows are passed over more often, for :data:`FEWEST_STEPS` gradient steps in all.
+    Few rows of dense features are passed over more often, for :data:`FEWEST_STEPS` gradient steps in all.
 
     Args:
         dataset: The data.
@@ -217,5 +217,7 @@ def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches
     if small_batches:
         batch_size = max(SMALLEST_BATCH, num_rows // STEPS_PER_EPOCH)
         settings = settings.with_changes({"batch_size": min(settings.batch_size, batch_size)})
+    if dataset.is_sparse:  # of few rows of words, longer trainings rank worse
+        return settings
     steps_per_epoch = math.ceil(num_rows / settings.batch_size)
     return settings.with_changes({"epochs": max(settings.epochs, math.ceil(FEWEST_STEPS / steps_per_epoch))})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from labelchain.agents.settings import Settings, named_values, settings_for
 from labelchain.envs import MultilabelDataset
@@ -71,3 +72,5 @@ def test_few_rows_are_passed_over_more_often(num_rows, epochs):
     splits = {"train_rows": np.arange(num_rows), "test_rows": [num_rows], "validation_rows": [num_rows + 1]}
     dataset = MultilabelDataset.from_arrays("few", features, labels, **splits)
     assert settings_for(dataset) == Settings(epochs=epochs)
+    words = MultilabelDataset.from_arrays("few", sparse.csr_array(features), labels, **splits)
+    assert settings_for(words).epochs == 20
