@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch
@@ -24,7 +25,7 @@ class ActionSums(NamedTuple):
     """Logarithms of unnormalised probabilities at every step of chains, with gradient.
 
     Attributes:
-        of_labels: ``(n, length)``, of any label that is not out yet.
+        of_labels: ``(n, length)``, of any label that is not out yet; some are left at every step.
         of_stop: ``(n, length)``, of STOP.
         of_true: ``(n, length, most)``, of each true label; :data:`IMPOSSIBLE` if it is out, and for padding.
     """
@@ -69,6 +70,7 @@ class _Sums(torch.autograd.Function):
         return (largest + total.log()).squeeze(2), of_stop, gathered
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         shares, total, wanted = ctx.saved_tensors
         to_labels, to_stop, to_wanted = gradients

@@ -51,3 +51,10 @@ def described(device: torch.device) -> str:
 def random_state_kept(device: torch.device) -> AbstractContextManager[None]:
     """Leaves torch's global random state as it was, and that of a device."""
     return torch.random.fork_rng([] if device.type == "cpu" else [device], device_type="cuda")
+
+
+def seed_random(seed: int, device: torch.device) -> None:
+    """Seed torch's global random state, and that of a device: of no other, as ``torch.manual_seed`` does."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)

@@ -16,7 +16,7 @@ import torch
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.checkpoints import FORMAT, load_tensors, save_chain_model, save_tensors
 from labelchain.agents.decoding import ChainPredictor
-from labelchain.agents.devices import random_state_kept
+from labelchain.agents.devices import random_state_kept, seed_random
 from labelchain.agents.gradient_step import check_optimiser, gradient_step, optimiser_of, state_on_cpu
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
 from labelchain.agents.network_records import Record, check_same_shape, network_of, record_of
@@ -80,7 +80,7 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         last.unlink(missing_ok=True)  # of a run that was stopped between its last two operations
         return seen
     with random_state_kept(run.device):
-        torch.manual_seed(run.seed)
+        seed_random(run.seed, run.device)
         network = make_network(dataset, run.settings.network()).to(run.device)
         state = _TrainingState(network, run.settings.selection())
         saved = from_first(load_tensors(last) if is_first() and last.exists() else None)
@@ -202,7 +202,7 @@ def _epoch(
     """
     begun = time.perf_counter()
     seed = _seed(run, state.epoch)
-    torch.manual_seed(seed)
+    seed_random(seed, run.device)
     generator = torch.Generator(run.device).manual_seed(seed)
     batches = shuffled_batches(dataset.rows("train"), run.settings.batch_size, seed)
     network = state.network.train()

@@ -187,8 +187,8 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
     - `num_envs`: how many environments.
     - `autoreset_mode`: `"NextStep"` (Gymnasium's default), `"SameStep"` (Stable-Baselines3's way) or
       `"Disabled"` (reset ended ones with `reset(options={"reset_mask": mask})`).
-    - `copy`: whether observations are copies. If not, they are views that cannot be written to, and each step
-      changes what is in them: faster for loops that put what they keep into memory of their own.
+    - `copy`: whether observations are copies. If not, they cannot be written to, and later steps change them:
+      faster if what is kept is copied anyway (by `torch.tensor`, say; `torch.from_numpy` would warn).
 
     ## Infos
     `action_mask` and `index` of every environment. Where an episode ends also what the last `info` of the

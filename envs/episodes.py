@@ -135,8 +135,8 @@ class EpisodeBatch:
         """What the agents see, stacked.
 
         Args:
-            copy: Copies, so that an observation kept from an earlier step does not change. Otherwise views of
-                the state, which cannot be written to: each step changes what is in them.
+            copy: Copies, so that an observation kept from an earlier step does not change. Otherwise it
+                cannot be written to, and what it holds may be views of the state, which steps change.
         """
         if self.observes_features:
             seen: Observation = {"features": self.features.view()}

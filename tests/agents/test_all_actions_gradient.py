@@ -85,3 +85,14 @@ def test_it_is_the_mean_of_sampled_estimates_of_which_it_needs_far_fewer(cell, r
     ).square()
     all_actions, one_action = errors.mean(dim=0)
     assert all_actions < 0.7 * one_action
+
+
+def test_second_derivatives_are_refused_rather_than_wrong():
+    net = small_network("sum", 4)
+    batch = Batch(torch.randn(2, 2), torch.tensor([[0, 1], [2, -1]]))
+    objective = ExpectedRewardObjective(make_reward("f1", 4), 3)
+    actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
+    expected = objective.along(net, batch, actions).expected.sum()
+    (gradient,) = torch.autograd.grad(expected, net.output.weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.square().sum().backward()

@@ -14,7 +14,7 @@ from labelchain.agents.chain_steps import chain_steps
 from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.checkpoints import chain_predictor, load_chain_model, load_tensors
 from labelchain.agents.decoders import DECODINGS, under_decoding
-from labelchain.agents.devices import CPU, DeviceError, device_named
+from labelchain.agents.devices import CPU, DeviceError, device_named, seed_random
 from labelchain.agents.label_scores import label_scores
 from labelchain.agents.likelihood import Batch
 from labelchain.agents.network_records import record_of
@@ -84,6 +84,20 @@ def test_a_run_opens_on_any_device_and_without_a_record_of_one(make_run):
     elsewhere = Run.open(run.directory, GPU)
     assert elsewhere.device == GPU
     elsewhere.create()
+
+
+def test_a_training_seeds_no_other_device(make_run, dataset, monkeypatch):
+    """``torch.manual_seed`` would seed every GPU, and nobody would put that back."""
+    seeded = []
+    for name in ("manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, seeded.append)
+    before = torch.get_rng_state()
+    train_chain_pg(make_run("chain-pg"), dataset, silent)
+    assert seeded == []
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        seed_random(7, GPU)
+        assert (seeded, torch.initial_seed()) == ([7], 7)
 
 
 @pytest.fixture(params=["sum", "gru"])

@@ -196,6 +196,25 @@ def test_without_copies_the_same_is_seen_and_cannot_be_written_to(mode, observat
         seen["emitted"][0] = 1
 
 
+def test_without_copies_a_partial_reset_shows_the_others_too():
+    kwargs = {"num_envs": 3, "autoreset_mode": "Disabled", "max_labels": 2}
+    copying, lending = (
+        gym.make_vec("labelchain/DigitScenes-v0", copy=copy, **kwargs) for copy in (True, False)
+    )
+    for envs in (copying, lending):
+        envs.reset(seed=0)
+    lending = pickle.loads(pickle.dumps(lending.unwrapped))
+    for actions in ([1, 10, 3], [4, 1, 5]):
+        expected, _, ends, cuts, _ = copying.step(np.array(actions))
+        lending.step(np.array(actions))
+        ended = ends | cuts
+        expected, _ = copying.reset(options={"reset_mask": ended})
+        seen, _ = lending.reset(options={"reset_mask": ended})
+        for name, values in expected.items():
+            np.testing.assert_array_equal(seen[name], values)
+            assert not seen[name].flags.writeable
+
+
 def test_render_gives_a_picture_of_each_episode():
     envs = gym.make_vec("labelchain/DigitScenes-v0", num_envs=2, render_mode="ansi")
     envs.reset(seed=0)
