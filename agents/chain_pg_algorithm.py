@@ -58,7 +58,7 @@ class ChainPG(ChainAlgorithm):
         policy_kwargs: Arguments of the policy, such as ``{"cell": "gru", "width": 512}``.
         verbose: 1 prints what is logged.
         seed: Seeds everything random.
-        device: Where the network lies. Networks of this size are fastest on the CPU.
+        device: Where the network lies.
         _init_setup_model: Whether to make the network now.
 
     Raises:

@@ -27,7 +27,8 @@ def label_scores(predictor: Predictor, features: NDArray[np.float32], num_labels
 
     Independent classifiers have scores of their own. A chain's is the probability that its label set holds
     the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`. Of anything else it is 1 for
-    the labels it predicts. A row's scores do not depend on the rows beside it.
+    the labels it predicts. But for rounding, a row's scores do not depend on
+    the rows beside it.
 
     Args:
         predictor: What is asked.

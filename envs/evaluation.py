@@ -62,7 +62,7 @@ def evaluate(
         predictor: What is evaluated.
         dataset: The data.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        batch_size: Rows that are dense in memory at a time; it does not change the result.
+        batch_size: Rows that are dense in memory at a time; the result is the same but for rounding.
         on_batch: Called with the number of rows done after each batch, for a progress bar.
 
     Raises:
