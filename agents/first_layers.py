@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 FEWEST_ROWS = 1024
-"""For fewer rows, products by what is not zero are no faster than dense ones: they begin by putting the weights
-in the order of the features, which takes as long for a single row as for many."""
+"""For fewer rows, products by what is not zero are no faster than dense ones: they begin by putting the
+weights in the order of the features, which takes as long for one row as for many."""
 
 
 def of_sparse(inputs: Tensor, layers: Sequence[nn.Linear]) -> tuple[Tensor, ...]:
