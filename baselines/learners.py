@@ -37,6 +37,7 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
+VALUE_ENSEMBLE = "three-chain-q"
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
@@ -170,6 +171,12 @@ LEARNERS: dict[str, Learner] = {
         None,
         _load_chain,
         parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
+    ),
+    VALUE_ENSEMBLE: Learner(
+        "chain-q from three seeds, averaged while decoding",
+        None,
+        _load_chain,
+        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(3)),
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
