@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch
-from labelchain.agents.policy_gradient import labels_before
+from labelchain.agents.policy_gradient import emitted_before, labels_before
 
 IMPOSSIBLE = -1e30
 """The logit of what cannot be emitted: finite, so that its gradient is 0 and not undefined."""
@@ -45,13 +45,36 @@ def action_sums(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionS
         batch: The inputs.
         actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
     """
-    chains = torch.where(actions < network.num_labels, actions, -1)[:, :-1]
-    logits, _ = network(batch.features, chains)
-    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
+    logits, chains, true = _steps(network, batch, actions)
     out = labels_before(chains, network.num_labels)
     of_labels, of_stop, of_true = _Sums.apply(logits, out, true.clamp(min=0))  # type: ignore[no-untyped-call]
     impossible = (true < 0) | (of_true <= 0.5 * IMPOSSIBLE)
     return ActionSums(of_labels, of_stop, of_true.masked_fill(impossible, IMPOSSIBLE))
+
+
+def possible_logits(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits at every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
+
+    Args:
+        network: Gives them.
+        batch: The inputs.
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+
+    Returns:
+        Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
+        :data:`IMPOSSIBLE` where ``batch.labels`` is padded: right labels are few, so they are gathered
+        instead of spreading a reward over all L.
+    """
+    logits, chains, true = _steps(network, batch, actions)
+    logits = logits.masked_fill(emitted_before(chains, network.num_labels), IMPOSSIBLE)
+    return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
+
+
+def _steps(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The logits at every step of chains, their labels, and the true labels at each step."""
+    chains = torch.where(actions < network.num_labels, actions, -1)[:, :-1]
+    logits, _ = network(batch.features, chains)
+    return logits, chains, batch.labels[:, None].expand(-1, actions.shape[1], -1)
 
 
 class _Sums(torch.autograd.Function):

@@ -15,11 +15,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labelchain.agents.action_sums import IMPOSSIBLE
+from labelchain.agents.action_sums import IMPOSSIBLE, possible_logits
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs
-from labelchain.agents.policy_gradient import Rollout, emitted_before
+from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.training import Phase, train
 from labelchain.agents.whole_batch import rows_of_all
@@ -59,7 +59,7 @@ class ActionValueObjective:
         """The loss of chains drawn before."""
         del generator
         network.train()
-        logits, of_true = _possible_logits(network, batch, rollout.actions)
+        logits, of_true = possible_logits(network, batch, rollout.actions)
         missing = of_true > 0.5 * IMPOSSIBLE  # neither padding nor out
         done = ~missing.any(dim=2)
         # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.
@@ -78,24 +78,3 @@ def train_chain_q(run: Run, dataset: MultilabelDataset, progress: Progress) -> i
     objective = ActionValueObjective(limit) if ranks is None else ActionValueObjective(ranks, ranks)
     phase = Phase("action values", objective, settings.epochs, settings.learning_rate)
     return train(run, dataset, [phase], progress)
-
-
-def _possible_logits(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits at every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
-
-    Args:
-        network: Gives them.
-        batch: The inputs.
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-
-    Returns:
-        Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
-        :data:`IMPOSSIBLE` where ``batch.labels`` is padded: right labels are few, so they are gathered
-        instead of spreading a reward over all L.
-    """
-    stop = network.num_labels
-    chains = torch.where(actions < stop, actions, -1)[:, :-1]
-    logits, _ = network(batch.features, chains)
-    logits = logits.masked_fill(emitted_before(chains, stop), IMPOSSIBLE)
-    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
-    return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)

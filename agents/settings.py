@@ -197,7 +197,8 @@ PRESETS = ("fast", "nam2019")
 def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches: bool = False) -> Settings:
     """The settings that suit a data set: tuned ones, or else by the kind of its features.
 
-    Few rows of dense features are passed over more often, for :data:`FEWEST_STEPS` gradient steps in all.
+    Few rows of dense features are passed over more often, for at least :data:`FEWEST_STEPS` gradient
+    steps in all.
 
     Args:
         dataset: The data.

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from labelchain.agents.action_sums import IMPOSSIBLE, ActionSums
+from labelchain.agents.action_sums import ActionSums, possible_logits
 from labelchain.agents.chain_network import ChainNetwork, chain_dropout
 from labelchain.agents.first_layers import of_sparse
 from labelchain.agents.likelihood import Batch
-from labelchain.agents.policy_gradient import emitted_before
 from labelchain.agents.sum_network import SumNetwork
 
 
@@ -76,13 +75,8 @@ def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:
 
 def sums_of_operations(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionSums:
     """``action_sums`` of torch's operations, each with a gradient of its own."""
-    stop = network.num_labels
-    chains = torch.where(actions < stop, actions, -1)[:, :-1]
-    logits, _ = network(batch.features, chains)
-    logits = logits.masked_fill(emitted_before(chains, stop), IMPOSSIBLE)
-    true = batch.labels[:, None].expand(-1, actions.shape[1], -1)
-    of_true = logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
-    return ActionSums(logits[..., :stop].logsumexp(dim=2), logits[..., stop], of_true)
+    logits, of_true = possible_logits(network, batch, actions)
+    return ActionSums(logits[..., :-1].logsumexp(dim=2), logits[..., -1], of_true)
 
 
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
