@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from labelchain.agents.chain_network import ChainNetwork
-from labelchain.agents.likelihood import Batch
+from labelchain.agents.chain_network import Steps
 from labelchain.agents.policy_gradient import emitted_before, labels_before
 
 IMPOSSIBLE = -1e30
@@ -35,46 +34,49 @@ class ActionSums(NamedTuple):
     of_true: Tensor
 
 
-def action_sums(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionSums:
-    """Look at every step of chains.
+def drawn_steps(actions: Tensor, stop: int) -> Steps:
+    """Every step of drawn chains.
+
+    Args:
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        stop: The action that is no label.
+    """
+    return Steps(torch.where(actions < stop, actions, -1)[:, :-1], torch.ones_like(actions, dtype=torch.bool))
+
+
+def action_sums(logits: Tensor, chains: Tensor, labels: Tensor) -> ActionSums:
+    """Add up the logits of every step of chains.
 
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
     Args:
-        network: Gives the logits.
-        batch: The inputs.
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        logits: ``(n, length, L + 1)``.
+        chains: ``(n, length - 1)`` int64, the labels that are out before all but the first step, padded
+            with -1.
+        labels: ``(n, most)`` int64, the true labels, padded with -1.
     """
-    logits, chains, true = _steps(network, batch, actions)
-    out = labels_before(chains, network.num_labels)
+    out = labels_before(chains, logits.shape[2] - 1)
+    true = labels[:, None].expand(-1, logits.shape[1], -1)
     of_labels, of_stop, of_true = _Sums.apply(logits, out, true.clamp(min=0))  # type: ignore[no-untyped-call]
     impossible = (true < 0) | (of_true <= 0.5 * IMPOSSIBLE)
     return ActionSums(of_labels, of_stop, of_true.masked_fill(impossible, IMPOSSIBLE))
 
 
-def possible_logits(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits at every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
+def possible_logits(logits: Tensor, chains: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits of every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
 
     Args:
-        network: Gives them.
-        batch: The inputs.
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        logits: As for :func:`action_sums`, and so are the others.
+        chains: The labels that are out.
+        labels: The true labels.
 
     Returns:
         Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
-        :data:`IMPOSSIBLE` where ``batch.labels`` is padded: right labels are few, so they are gathered
-        instead of spreading a reward over all L.
+        :data:`IMPOSSIBLE` where ``labels`` is padded.
     """
-    logits, chains, true = _steps(network, batch, actions)
-    logits = logits.masked_fill(emitted_before(chains, network.num_labels), IMPOSSIBLE)
+    true = labels[:, None].expand(-1, logits.shape[1], -1)
+    logits = logits.masked_fill(emitted_before(chains, logits.shape[2] - 1), IMPOSSIBLE)
     return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
-
-
-def _steps(network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The logits at every step of chains, their labels, and the true labels at each step."""
-    chains = torch.where(actions < network.num_labels, actions, -1)[:, :-1]
-    logits, _ = network(batch.features, chains)
-    return logits, chains, batch.labels[:, None].expand(-1, actions.shape[1], -1)
 
 
 class _Sums(torch.autograd.Function):

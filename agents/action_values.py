@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labelchain.agents.action_sums import IMPOSSIBLE, possible_logits
+from labelchain.agents.action_sums import IMPOSSIBLE, drawn_steps, possible_logits
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs
@@ -59,7 +59,9 @@ class ActionValueObjective:
         """The loss of chains drawn before."""
         del generator
         network.train()
-        logits, of_true = possible_logits(network, batch, rollout.actions)
+        steps = drawn_steps(rollout.actions, network.num_labels)
+        logits, _ = network(batch.features, steps.chains)
+        logits, of_true = possible_logits(logits, steps.chains, batch.labels)
         missing = of_true > 0.5 * IMPOSSIBLE  # neither padding nor out
         done = ~missing.any(dim=2)
         # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.

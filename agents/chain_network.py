@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,19 @@ from labelchain.agents.whole_batch import dropout, uniform
 
 LARGEST = 65_536
 """The largest layer; more is a slip of the finger."""
+
+
+class Steps(NamedTuple):
+    """Some steps of chains.
+
+    Attributes:
+        chains: ``(n, length)`` int64 labels, padded with -1.
+        kept: ``(n, length + 1)`` bool, the steps; the first one is before any label.
+    """
+
+    chains: Tensor
+    kept: Tensor
+
 
 State = tuple[Tensor, ...]
 """What a network remembers of each chain; every tensor has the rows as its first axis."""
@@ -38,7 +51,7 @@ class NetworkConfig:
     hidden: int = 256
     """Size of the output layer's hidden units (``gru``)."""
     dropout: float = 0.3
-    """Dropout rate inside, one mask per chain."""
+    """Dropout rate inside, one mask per input for all steps."""
     input_dropout: float = 0.1
     """Dropout rate of the input features."""
 
@@ -55,12 +68,12 @@ class NetworkConfig:
 
 
 def chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
-    """Variational dropout: one rescaled mask per chain, the same at all its steps.
+    """Variational dropout: one rescaled mask per input, the same at all steps of its chains.
 
     Args:
         values: ``(num_kept, width)``.
-        rows: ``(num_kept,)`` int64, the chain of each.
-        num_rows: How many chains there are.
+        rows: ``(num_kept,)`` int64, the input of each.
+        num_rows: How many inputs there are.
         rate: Dropout rate.
         training: Without effect unless true.
     """
@@ -121,13 +134,30 @@ class ChainNetwork(nn.Module):
 
         Args:
             features: ``(n, num_features)`` float32.
-            chains: ``(n, length)`` int64 labels, padded with -1.
-            kept: ``(n, length + 1)`` bool, the steps to compute.
+            chains: ``(k * n, length)`` int64 labels, padded with -1: a chain of each input, then another of
+                each. All chains of an input have its dropout masks.
+            kept: ``(k * n, length + 1)`` bool, the steps to compute.
 
         Returns:
             Logits ``(num_kept, num_labels + 1)`` and hidden states ``(num_kept, width)``, row by row.
         """
         raise NotImplementedError
+
+    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> tuple[Tensor, ...]:
+        """The logits at some steps of several chains for each input, in one pass.
+
+        Args:
+            features: ``(n, num_features)`` float32.
+            wanted: Chains of the inputs, and steps of them.
+
+        Returns:
+            For each of ``wanted``, logits ``(num_kept, num_labels + 1)``, row by row.
+        """
+        length = max(steps.chains.shape[1] for steps in wanted)
+        chains = [nn.functional.pad(s.chains, (0, length - s.chains.shape[1]), value=-1) for s in wanted]
+        kept = [nn.functional.pad(s.kept, (0, length + 1 - s.kept.shape[1]), value=False) for s in wanted]
+        logits, _ = self.at_steps(features, torch.cat(chains), torch.cat(kept))
+        return torch.split(logits, [int(steps.sum()) for steps in kept])
 
     def start(self, features: Tensor) -> State:
         """The state before the first label, from ``(n, num_features)``."""

@@ -127,7 +127,8 @@ def _predictor(
     if len(networks) == 1:
         return ChainPredictor(networks[0], max_labels, device)
     weights = [float(record.get("weight", 1.0)) for record in records]
-    return ChainPredictor(AveragedModel(networks, weights), max_labels, device)
+    mean = records[0].get("mean", "arithmetic")
+    return ChainPredictor(AveragedModel(networks, weights, mean), max_labels, device)
 
 
 def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:
@@ -177,6 +178,8 @@ def _load_networks(
         shapes = {(each.num_features, each.num_labels) for family in FAMILIES for each in networks[family]}
         if len(shapes) > 1:
             raise ValueError("its networks have different numbers of features or labels")
+        if any(len({record.get("mean") for record in content[family]}) > 1 for family in FAMILIES):
+            raise ValueError("its networks are to be averaged by different means")
     except ValueError as error:
         raise RunError(
             f"{path} does not describe a chain model ({error}); remove its folder and train again"

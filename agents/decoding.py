@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 from labelchain.agents.chain_network import State
 from labelchain.agents.whole_batch import counts, uniform_for_some
 from labelchain.envs.metrics import RANKED, Predictions
+
+Mean = Literal["arithmetic", "geometric"]
 
 
 class StepModel(Protocol):
@@ -44,16 +46,23 @@ class AveragedModel:
     Args:
         models: One or more, of the same number of labels.
         weights: A positive weight each; equal ones by default.
+        mean: Of the probabilities (``arithmetic``), or of their logarithms (``geometric``).
     """
 
-    def __init__(self, models: Sequence[StepModel], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[StepModel],
+        weights: Sequence[float] | None = None,
+        mean: Mean = "arithmetic",
+    ) -> None:
         if not models or len({model.num_labels for model in models}) != 1:
             raise ValueError("averaging takes one or more models of the same number of labels")
         weights = [1.0] * len(models) if weights is None else list(weights)
         if len(weights) != len(models) or not all(0.0 < weight < math.inf for weight in weights):
             raise ValueError(f"expected a positive weight for each of {len(models)} models, got {weights}")
         self.models = list(models)
-        self._log_weights = [math.log(weight / sum(weights)) for weight in weights]
+        self.mean = mean
+        self._weights = [weight / sum(weights) for weight in weights]
         self.num_labels = models[0].num_labels
         self.state_parts = sum(model.state_parts for model in models)
 
@@ -68,9 +77,12 @@ class AveragedModel:
 
     def log_probs(self, state: State, emitted: Tensor) -> Tensor:
         """The logarithm of the mean probability, ``(n, num_labels + 1)``."""
-        parts = zip(self.models, self._split(state), self._log_weights, strict=True)
-        each = torch.stack([model.log_probs(part, emitted) + weight for model, part, weight in parts])
-        return each.logsumexp(dim=0)
+        parts = zip(self.models, self._split(state), strict=True)
+        each = torch.stack([model.log_probs(part, emitted) for model, part in parts])
+        weights = torch.tensor(self._weights, device=each.device)[:, None, None]
+        if self.mean == "geometric":
+            return (weights * each).sum(dim=0).log_softmax(dim=-1)
+        return (weights.log() + each).logsumexp(dim=0)
 
     def _split(self, state: State) -> list[State]:
         parts = iter(state)

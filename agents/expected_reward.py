@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelchain.agents.action_sums import action_sums
+from labelchain.agents.action_sums import action_sums, drawn_steps
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
@@ -91,8 +91,11 @@ class ExpectedRewardObjective:
     ) -> tuple[Tensor, Logs]:
         """The loss of chains drawn before."""
         network.train()
-        along = self.along(network, batch, rollout.actions)
-        anchor, logs = self._anchor.loss(network, batch, generator)
+        drawn = drawn_steps(rollout.actions, network.num_labels)
+        given = self._anchor.steps(network, batch, generator)
+        of_drawn, of_given = network.at_steps_of(batch.features, (drawn, given))
+        along = self.along(of_drawn.view(*drawn.kept.shape, -1), batch.labels, rollout.actions)
+        anchor, logs = self._anchor.loss_of(of_given, given)
         num_rows = rows_of_all(len(rollout.actions))
         # Per step, so that long label sets do not drown the reward.
         anchor_weight = ANCHOR_WEIGHT * num_rows / total(int(logs["env_steps"]))
@@ -105,19 +108,19 @@ class ExpectedRewardObjective:
         loss = anchor_weight * anchor - COMPLETION_WEIGHT * completion - along.maximised.sum() / num_rows
         return loss, logs
 
-    def along(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> Along:
+    def along(self, logits: Tensor, labels: Tensor, actions: Tensor) -> Along:
         """What the policy does at every step of chains.
 
         Args:
-            network: Gives the policy.
-            batch: The inputs.
+            logits: ``(n, length, L + 1)``, the policy's.
+            labels: ``(n, most)`` int64, the true labels, padded with -1.
             actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
         """
-        stop, length = network.num_labels, actions.shape[1]
+        stop, length = logits.shape[2] - 1, actions.shape[1]
         chains = torch.where(actions < stop, actions, -1)
-        of_labels, of_stop, of_true = action_sums(network, batch, actions)
+        of_labels, of_stop, of_true = action_sums(logits, chains[:, :-1], labels)
         of_all = torch.logaddexp(of_labels, of_stop)
-        true = batch.labels[:, None]
+        true = labels[:, None]
         of_right = of_true.logsumexp(dim=2)
         if self.min_labels:  # all steps, see above
             right, stops = (of_right - of_labels).exp(), torch.zeros_like(of_stop)
@@ -128,7 +131,7 @@ class ExpectedRewardObjective:
         is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
         hits = is_hit.cumsum(axis=1) - is_hit  # before each step
         emitted = is_label.cumsum(axis=1) - is_label
-        counts = hits, emitted, (batch.labels >= 0).sum(dim=1, keepdim=True).cpu().numpy()
+        counts = hits, emitted, (labels >= 0).sum(dim=1, keepdim=True).cpu().numpy()
         # The last step that the limit allows, or the last label, ends the episode and is paid as its end.
         ends = (np.arange(length) == self.max_labels - 1) | (emitted + 1 == stop)
         pays = [

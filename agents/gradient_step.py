@@ -25,8 +25,11 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    add_up(parameter.grad for parameter in network.parameters() if parameter.grad is not None)
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    add_up(gradients)
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not norm <= clip:  # nor if it is NaN; most gradients need no pass that multiplies them by 1
+        torch.nn.utils.clip_grads_with_norm_(network.parameters(), clip, norm)
     optimiser.step()
     return float(norm)
 

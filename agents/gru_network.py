@@ -14,7 +14,7 @@ class GRUNetwork(ChainNetwork):
 
     ``h0 = relu(W x)``; the step input is ``[embedding of the previous label; relu(C x)]``; both 3H
     pre-activations of the cell are layer-normalised; the output is an MLP over the previous embedding and the
-    state. Dropout has one rescaled mask per chain.
+    state. Dropout has one rescaled mask per input.
     """
 
     state_parts = 3
@@ -37,7 +37,7 @@ class GRUNetwork(ChainNetwork):
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
-        num_rows, num_steps = kept.shape
+        num_rows, num_steps = len(features), kept.shape[1]
         previous = nn.functional.pad(
             torch.where(chains < 0, self.num_labels, chains), (1, 0), value=self.num_labels
         )
@@ -46,20 +46,21 @@ class GRUNetwork(ChainNetwork):
         order = last.argsort(descending=True, stable=True)
         running = torch.arange(num_steps, device=kept.device)[:, None] < last[order]  # (step, n)
         steps, places = running.nonzero(as_tuple=True)
-        rows = order[places]
+        of_chain = order[places]
+        rows = of_chain % num_rows
         rate, training = self.config.dropout, self.training
-        embedded = chain_dropout(self.embed(previous[rows, steps]), rows, num_rows, rate, training)
+        embedded = chain_dropout(self.embed(previous[of_chain, steps]), rows, num_rows, rate, training)
         # All that does not wait for the state is computed for every step at once.
         context = self.from_context(torch.relu(self.context(inputs)))
         gates = self.input_norm(self.from_label(embedded) + context.index_select(0, rows))
-        state = torch.relu(self.initial(inputs)).index_select(0, order)
+        state = torch.relu(self.initial(inputs)).index_select(0, order % num_rows)
         states = []
         for gate in gates.split(running.sum(dim=1).tolist()):
             state = self._cell(gate, state[: len(gate)])
             states.append(state)
         hidden = torch.cat(states)
-        found = torch.empty(num_rows, num_steps, dtype=torch.int64, device=kept.device)
-        found[rows, steps] = torch.arange(len(rows), device=kept.device)
+        found = torch.empty(kept.shape, dtype=torch.int64, device=kept.device)
+        found[of_chain, steps] = torch.arange(len(rows), device=kept.device)
         wanted = found[kept]
         hidden, embedded, rows = (tensor.index_select(0, wanted) for tensor in (hidden, embedded, rows))
         dropped = chain_dropout(hidden, rows, num_rows, rate, training)

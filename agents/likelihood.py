@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.chain_network import ChainNetwork, Steps
 from labelchain.agents.whole_batch import rows_of_all, uniform
 from labelchain.envs.datasets import MultilabelDataset
 
@@ -88,14 +88,22 @@ class LikelihoodObjective:
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """The negative log-likelihood of one chain per input."""
+        steps = self.steps(network, batch, generator)
+        return self.loss_of(network.at_steps(batch.features, *steps)[0], steps)
+
+    def steps(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Steps:
+        """A chain of the true labels per input, and the steps of it to look at."""
         chains = sort_by_keys(batch.labels, self.order.keys(network, batch, generator))
-        targets = chain_targets(chains, network.num_labels)
-        kept = targets >= 0
+        kept = chain_targets(chains, network.num_labels) >= 0
         if self.most_steps is not None:
             keys = uniform(kept.shape, generator, kept.device) + ~kept
             kept = kept & (keys.argsort(dim=1).argsort(dim=1) < self.most_steps)
-        logits, _ = network.at_steps(batch.features, chains, kept)
-        loss = nn.functional.cross_entropy(logits, targets[kept], reduction="sum") / rows_of_all(len(chains))
+        return Steps(chains, kept)
+
+    def loss_of(self, logits: Tensor, steps: Steps) -> tuple[Tensor, Logs]:
+        """The loss of the steps that :meth:`steps` gave, from their logits ``(num_kept, L + 1)``."""
+        targets = chain_targets(steps.chains, logits.shape[1] - 1)[steps.kept]
+        loss = nn.functional.cross_entropy(logits, targets, reduction="sum") / rows_of_all(len(steps.chains))
         return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
 

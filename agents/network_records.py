@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig
+from labelchain.agents.decoding import Mean
 from labelchain.agents.networks import build_network
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, check_types, fields_of, shown
 from labelchain.agents.scaling import Scaling
@@ -20,7 +21,8 @@ LARGEST_WEIGHT = 1e9
 LARGEST_FLOAT = torch.finfo(torch.float32).max
 
 Record = dict[str, Any]
-"""One network as plain values: its shape, its ``state_dict``; its ``weight`` in an average, or 1."""
+"""One network as plain values: its shape, its ``state_dict``; if it is averaged with others, its ``weight``
+there and the ``mean`` that is taken."""
 SHAPE = ("num_features", "num_labels", "config", "scaling")
 
 
@@ -46,10 +48,12 @@ def network_of(record: object) -> ChainNetwork:
         ValueError: If it describes none: something is missing, unknown, of another type or shape, out of
             range, or not finite.
     """
-    weighed = isinstance(record, dict) and "weight" in record
-    found = fields_of(record, (*SHAPE, "state", *(["weight"] if weighed else [])), "a network")
-    if weighed:
+    averaged = [name for name in ("weight", "mean") if isinstance(record, dict) and name in record]
+    found = fields_of(record, (*SHAPE, "state", *averaged), "a network")
+    if "weight" in averaged:
         check_number(found["weight"], "weight", float, least=1e-300)
+    if found.get("mean", "arithmetic") not in get_args(Mean):
+        raise ValueError(f"mean must be one of {get_args(Mean)}, got {shown(found['mean'])}")
     for name in ("num_features", "num_labels"):
         check_number(found[name], name, int, least=1, most=LARGEST_COUNT)
     if found["scaling"] not in get_args(Scaling):

@@ -40,9 +40,10 @@ class SumNetwork(ChainNetwork):
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
-        rows, steps = kept.nonzero(as_tuple=True)
+        of_chain, steps = kept.nonzero(as_tuple=True)
+        rows, num_rows = of_chain % len(features), len(features)
         # A bag holds the labels before a step; a cumulated sum would look at every step of every chain.
-        chains = chains[rows]
+        chains = chains[of_chain]
         before = (torch.arange(chains.shape[1], device=chains.device) < steps[:, None]) & (chains >= 0)
         ends = before.sum(dim=1).cumsum(dim=0)
         starts = nn.functional.pad(ends[:-1], (1, 0))
@@ -50,12 +51,13 @@ class SumNetwork(ChainNetwork):
         scaled = sums / steps.clamp(min=1).sqrt()[:, None]
         rate, training = self.config.dropout, self.training
         normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
-        dropped = chain_dropout(normed, rows, len(kept), rate, training)
-        hidden = normed + torch.relu(self.residual(dropped))
-        logits = self.output(chain_dropout(hidden, rows, len(kept), rate, training))
-        if self.skip is not None:
-            logits += self.skip(inputs).index_select(0, rows)
-        return precise(logits), hidden
+        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
+        dropped = chain_dropout(hidden, rows, num_rows, rate, training)
+        if self.skip is None:
+            return precise(self.output(dropped)), hidden
+        # Added while the product is: adding it afterwards would be one more pass over all logits.
+        skip = nn.functional.linear(inputs, self.skip.weight, self.output.bias).index_select(0, rows)
+        return precise(torch.addmm(skip, dropped, self.output.weight.t())), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         layers = [self.project] if self.skip is None else [self.project, self.skip]

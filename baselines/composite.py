@@ -23,6 +23,7 @@ from labelchain.agents.checkpoints import (
     load_chain_records,
     save_chain_model,
 )
+from labelchain.agents.decoding import Mean
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.network_records import Record
 from labelchain.agents.rollouts import training_figures
@@ -61,20 +62,29 @@ def train_joint(run: Run, dataset: MultilabelDataset, progress: Progress) -> int
     return train(run, dataset, rl_phases(settings, "joint composite", objective), progress)
 
 
-def combine_outputs(run: Run, dataset: MultilabelDataset, parts: Sequence[Path]) -> int:
+def combine_outputs(
+    run: Run, dataset: MultilabelDataset, parts: Sequence[Path], mean: Mean = "arithmetic"
+) -> int:
     """Write the output form from trained networks; return the number of inputs that they saw together.
 
     Args:
         run: The composite's run.
         dataset: The data, to log the validation metrics.
         parts: The directories of the runs to average, finished.
+        mean: Which mean of their step distributions is taken.
     """
     limit = run.settings.chain_limit(dataset)
     contents = [load_chain_records(part / "model.pt", dataset) for part in parts]
     alike = len({Run.open(part).learner for part in parts}) == 1  # nothing to choose between
     equal = alike or run.settings.mixing == "equal"
     mixed = {
-        family: _mixed([r for content in contents for r in content[family]], run, dataset, metric, equal)
+        family: _mixed(
+            [record | {"mean": mean} for content in contents for record in content[family]],
+            run,
+            dataset,
+            metric,
+            equal,
+        )
         for family, metric in run.settings.selection().items()
     }
     save_chain_model(run.directory / "model.pt", mixed["ranking"], mixed["label_set"], limit)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
+from labelchain.agents.decoding import Mean
 from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
 from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
@@ -66,12 +67,14 @@ class Learner:
         train: Trains it, unless it is made of ``parts`` alone.
         load: The trained predictor of a run.
         parts: The finished runs that it combines.
+        mean: Which mean of their step distributions it takes.
     """
 
     summary: str
     train: Train | None
     load: Callable[[Run, MultilabelDataset], Predictor]
     parts: tuple[Part, ...] = ()
+    mean: Mean = "arithmetic"
 
     @property
     def has_network(self) -> bool:
@@ -177,6 +180,7 @@ LEARNERS: dict[str, Learner] = {
         None,
         _load_chain,
         parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(3)),
+        mean="geometric",  # their logits are the log-odds of values: the mean of those
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
@@ -240,7 +244,7 @@ def fit(
             part_run = Run(directory, part.learner, run.dataset, seed, run.settings, run.device)
             fit(part_run, dataset, share)
             directories.append(directory)
-        seen = combine_outputs(run, dataset, directories)
+        seen = combine_outputs(run, dataset, directories, learner.mean)
     predictor = learner.load(run, dataset)
     predictions = decoded(predictor, dataset, run.settings.beam_width)
     labels = dataset.labels[dataset.rows("test")]

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from labelchain.agents.action_sums import ActionSums, possible_logits
-from labelchain.agents.chain_network import ChainNetwork, chain_dropout
+from labelchain.agents.chain_network import Steps, chain_dropout
 from labelchain.agents.first_layers import of_sparse
-from labelchain.agents.likelihood import Batch
 from labelchain.agents.sum_network import SumNetwork
 
 
@@ -20,15 +19,16 @@ class CumulatedSums(SumNetwork):
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`ChainNetwork.at_steps`."""
         inputs = self._scaled(features)
-        rows, steps = kept.nonzero(as_tuple=True)
+        of_chain, steps = kept.nonzero(as_tuple=True)
+        rows, num_rows = of_chain % len(features), len(features)
         labels = torch.where(chains < 0, self.num_labels, chains)
         sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))[kept]
         rate, training = self.config.dropout, self.training
         normed = self.norm(
             self.project(inputs).index_select(0, rows) + sums / steps.clamp(min=1).sqrt()[:, None]
         )
-        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, len(kept), rate, training)))
-        logits = self.output(chain_dropout(hidden, rows, len(kept), rate, training))
+        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
+        logits = self.output(chain_dropout(hidden, rows, num_rows, rate, training))
         if self.skip is not None:
             logits = logits + self.skip(inputs).index_select(0, rows)
         return logits, hidden
@@ -41,6 +41,14 @@ class GatheredInput(SumNetwork):
         return of_sparse(self._scaled(features), layers)
 
 
+class PassPerChain(SumNetwork):
+    """The ``sum`` cell that looks at the chains of an input one after the other."""
+
+    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> tuple[Tensor, ...]:
+        """See :meth:`ChainNetwork.at_steps_of`."""
+        return tuple(self.at_steps(features, *steps)[0] for steps in wanted)
+
+
 class EveryStep(SumNetwork):
     """The ``sum`` cell that computes padding too, and picks what is wanted."""
 
@@ -50,7 +58,7 @@ class EveryStep(SumNetwork):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(CumulatedSums, GatheredInput):
+class AsItWas(CumulatedSums, GatheredInput, PassPerChain):
     """All of these."""
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,9 +81,9 @@ def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:
     return torch.multinomial(log_probs.exp(), 1).squeeze(1)
 
 
-def sums_of_operations(network: ChainNetwork, batch: Batch, actions: Tensor) -> ActionSums:
+def sums_of_operations(logits: Tensor, chains: Tensor, labels: Tensor) -> ActionSums:
     """``action_sums`` of torch's operations, each with a gradient of its own."""
-    logits, of_true = possible_logits(network, batch, actions)
+    logits, of_true = possible_logits(logits, chains, labels)
     return ActionSums(logits[..., :-1].logsumexp(dim=2), logits[..., -1], of_true)
 
 

@@ -48,7 +48,7 @@ class NaiveGRU(GRUNetwork):
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Some of the steps; all are computed."""
-        logits, hidden = self.forward(features, chains)
+        logits, hidden = self.forward(features.repeat(len(chains) // len(features), 1), chains)
         return logits[kept], hidden[kept]
 
 

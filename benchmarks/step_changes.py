@@ -56,6 +56,7 @@ ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
     "no padding computed": Change(earlier.EveryStep),
+    "one pass for the chains drawn and given": Change(earlier.PassPerChain),
     "embeddings summed in bags, not cumulated": Change(earlier.CumulatedSums),
     "one random number for an action drawn, not one for each label": Change(patches=DRAW),
     "dropout masks from uniform numbers": Change(patches=DROPOUT),

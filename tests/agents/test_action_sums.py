@@ -5,20 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums
-from labelchain.agents.likelihood import Batch
+from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums, drawn_steps
 from labelchain.agents.policy_gradient import labels_before
-
-
-class Given:
-    """A network of logits that are given, ``(n, length, L + 1)``."""
-
-    def __init__(self, logits):
-        self.logits = logits
-        self.num_labels = logits.shape[2] - 1
-
-    def __call__(self, _features, _chains):
-        return self.logits, None
 
 
 def plainly(logits, labels, chains):
@@ -52,7 +40,7 @@ def test_sums_and_gradients_are_those_of_plain_operations(seed, num_labels, size
     labels = torch.stack([torch.randperm(num_labels).clone() for _ in range(num_rows)])
     labels[torch.rand(labels.shape) < 0.4] = -1
 
-    found = action_sums(Given(ours), Batch(torch.zeros(num_rows, 1), labels), actions)
+    found = action_sums(ours, drawn_steps(actions, num_labels).chains, labels)
     expected = plainly(theirs, labels, actions)
     for value, other in zip(found, expected, strict=True):
         torch.testing.assert_close(value, other)
@@ -74,8 +62,7 @@ def test_the_gradient_is_the_derivative():
 
 def test_a_label_that_is_out_counts_for_nothing():
     logits = torch.zeros(1, 2, 3, requires_grad=True)
-    batch = Batch(torch.zeros(1, 1), torch.tensor([[0, -1]]))
-    of_labels, of_stop, of_true = action_sums(Given(logits), batch, torch.tensor([[0, 1]]))
+    of_labels, of_stop, of_true = action_sums(logits, torch.tensor([[0]]), torch.tensor([[0, -1]]))
     assert of_labels.tolist() == [[pytest.approx(0.6931472), 0.0]]
     assert of_stop.tolist() == [[0.0, 0.0]]
     assert of_true[0, :, 0].tolist() == [0.0, pytest.approx(IMPOSSIBLE)]

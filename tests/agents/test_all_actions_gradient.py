@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from labelchain.agents.action_sums import drawn_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import Batch
@@ -28,6 +29,12 @@ def flat_gradient(value, net):
     return torch.cat([part.flatten() for part in parts])
 
 
+def policy_along(objective, net, batch, actions):
+    """What the network's policy does along chains."""
+    logits, _ = net(batch.features, drawn_steps(actions, net.num_labels).chains)
+    return objective.along(logits, batch.labels, actions)
+
+
 @pytest.mark.parametrize("cell", ["sum", "gru"])
 @pytest.mark.parametrize(
     ("reward", "power"),
@@ -41,7 +48,7 @@ def test_it_is_that_of_finite_differences(cell, reward, power):
     actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
 
     def value():
-        return objective.along(net, batch, actions).maximised.sum()
+        return policy_along(objective, net, batch, actions).maximised.sum()
 
     found, step = flat_gradient(value(), net), 1e-6
     for _ in range(8):
@@ -73,7 +80,7 @@ def test_it_is_the_mean_of_sampled_estimates_of_which_it_needs_far_fewer(cell, r
         """Of as many chains: from all actions, and from sampled ones."""
         batch = Batch(features.expand(copies, -1), labels.expand(copies, -1))
         actions = every.draw(net, batch, torch.Generator().manual_seed(seed)).actions
-        of_all = flat_gradient(every.along(net, batch, actions).maximised.sum() / copies, net)
+        of_all = flat_gradient(policy_along(every, net, batch, actions).maximised.sum() / copies, net)
         loss, _ = sampled.loss(net, batch, torch.Generator().manual_seed(seed))
         return of_all, -flat_gradient(loss, net)
 
@@ -92,7 +99,7 @@ def test_second_derivatives_are_refused_rather_than_wrong():
     batch = Batch(torch.randn(2, 2), torch.tensor([[0, 1], [2, -1]]))
     objective = ExpectedRewardObjective(make_reward("f1", 4), 3)
     actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
-    expected = objective.along(net, batch, actions).expected.sum()
+    expected = policy_along(objective, net, batch, actions).expected.sum()
     (gradient,) = torch.autograd.grad(expected, net.output.weight, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.square().sum().backward()

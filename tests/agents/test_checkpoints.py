@@ -153,12 +153,21 @@ def test_a_tensor_larger_than_its_memory_is_refused(tmp_path, record):
         ({"config": {"cell": "sum"}}, "config lacks 'dropout'"),
         ({"weight": float("nan")}, "weight must be a number"),
         ({"weight": 0.0}, "weight must be a number"),
+        ({"mean": "harmonic"}, "mean must be one of"),
+        ({"mean": ["geometric"]}, "mean must be one of"),
         ({"origin": "x"}, "a network has an unknown 'origin'"),
     ],
 )
 def test_a_wrong_record_is_refused(tmp_path, record, change, message):
     save_chain_model(tmp_path / "model.pt", [record], [record | change], 3)
     with pytest.raises(RunError, match=f"does not describe a chain model .*{message}"):
+        load_chain_model(tmp_path / "model.pt")
+
+
+def test_networks_of_different_means_are_refused(tmp_path, record):
+    means = [record | {"mean": mean} for mean in ("arithmetic", "geometric")]
+    save_chain_model(tmp_path / "model.pt", means, [record], 3)
+    with pytest.raises(RunError, match="averaged by different means"):
         load_chain_model(tmp_path / "model.pt")
 
 

@@ -99,6 +99,18 @@ def test_averaging_a_model_with_itself_changes_nothing_and_two_are_a_mean():
     assert torch.equal(state[1], state[3])
 
 
+def test_a_geometric_mean_is_that_of_the_odds():
+    one, other, features = TableModel(5, 1), TableModel(5, 2), torch.randn(9, 6)
+    both = AveragedModel([one, other], [3.0, 1.0], mean="geometric")
+    emitted = torch.zeros(9, 5, dtype=torch.bool)
+    emitted[:, 2] = True
+    found = both.log_probs(both.start(features), emitted).exp()
+    first, second = (model.log_probs(model.start(features), emitted).exp() for model in (one, other))
+    product = first**0.75 * second**0.25
+    torch.testing.assert_close(found, product / product.sum(dim=1, keepdim=True))
+    assert found[:, 2].eq(0).all()
+
+
 @pytest.mark.parametrize("models", [[], [TableModel(3), TableModel(4)]])
 def test_averaging_nothing_or_models_of_different_labels_is_refused(models):
     with pytest.raises(ValueError, match="one or more models of the same number of labels"):

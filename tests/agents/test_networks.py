@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.chain_network import NetworkConfig, Steps
 from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.scaling import InputScaler, scaling_for
 from labelchain.envs import load_dataset
@@ -144,6 +144,26 @@ def test_some_steps_alone_are_those_of_whole_chains(cell, seed):
         some_logits, some_hidden = net.at_steps(features, torch.from_numpy(chains), kept)
     torch.testing.assert_close(some_logits, logits[kept])
     torch.testing.assert_close(some_hidden, hidden[kept])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@given(st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_several_chains_of_an_input_in_one_pass_are_those_of_a_pass_each(cell, seed):
+    rng = np.random.default_rng(seed)
+    net = network(cell).eval()
+    features = torch.from_numpy(rng.normal(size=(4, NUM_FEATURES)).astype(np.float32))
+    wanted = []
+    for length in rng.integers(1, NUM_LABELS, 3):
+        chains = np.stack([rng.permutation(NUM_LABELS)[:length] for _ in range(4)])
+        chains[np.arange(length) >= rng.integers(0, length + 1, 4)[:, None]] = -1
+        kept = torch.from_numpy(rng.random((4, length + 1)) < 0.5)
+        wanted.append(Steps(torch.from_numpy(chains), kept))
+    with torch.no_grad():
+        together = net.at_steps_of(features, wanted)
+        apart = [net.at_steps(features, *steps)[0] for steps in wanted]
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_the_linear_skip_is_left_out_where_it_would_be_most_of_the_network():

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelchain.agents.action_sums import drawn_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.decoding import sample_chains
@@ -213,6 +214,12 @@ def test_label_lists_and_their_order(dataset):
     assert sort_by_keys(torch.tensor([[4, 7, -1]]), keys).tolist() == [[7, 4, -1]]
 
 
+def policy_along(objective, net, batch, actions):
+    """What the network's policy does along chains."""
+    logits, _ = net(batch.features, drawn_steps(actions, net.num_labels).chains)
+    return objective.along(logits, batch.labels, actions)
+
+
 @pytest.mark.parametrize("reward", ["f1", "accuracy", "ndcg@5", "ndcg@3", "subset", "hamming"])
 def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     num_labels, limit = 6, 4
@@ -224,7 +231,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     actions = sample_chains(
         net.eval(), batch.features, objective.max_labels, torch.Generator(), objective.min_labels
     )
-    expected = objective.along(net, batch, actions).expected.detach().numpy()
+    expected = policy_along(objective, net, batch, actions).expected.detach().numpy()
 
     true = np.zeros((9, num_labels), dtype=bool)
     for row, labels in enumerate(batch.labels.tolist()):
@@ -256,7 +263,7 @@ def test_a_power_of_the_probability_of_right_labels_takes_the_place_of_rewards_o
     def first_step(reward, power):
         objective = ExpectedRewardObjective(make_reward(reward, 6), 4, power)
         actions = objective.draw(net, batch, torch.Generator().manual_seed(0)).actions
-        along = objective.along(net, batch, actions)
+        along = policy_along(objective, net, batch, actions)
         return along.expected[:, 0].detach(), along.maximised[:, 0].detach()
 
     policy = net.log_probs(net.start(batch.features), labels_out).detach()[:, :6].softmax(dim=1)
@@ -281,7 +288,7 @@ def test_completion_is_the_log_probability_of_a_missing_label_or_of_a_due_stop(s
     objective = ExpectedRewardObjective(make_reward("ndcg@5", 6), 4)
     actions = objective.draw(net, batch, torch.Generator().manual_seed(seed)).actions
     with torch.no_grad():
-        along = objective.along(net, batch, actions)
+        along = policy_along(objective, net, batch, actions)
     for row, chain in enumerate(actions.tolist()):
         missing, was_complete = set(np.flatnonzero(truth[row])), False
         state, emitted = net.start(batch.features[row][None]), torch.zeros(1, 6, dtype=torch.bool)
