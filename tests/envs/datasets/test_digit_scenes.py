@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from labelchain.envs.datasets.digit_scenes import SIDE, TILE, digit_scenes
 
@@ -31,3 +32,17 @@ def test_scenes_have_two_to_four_digits_in_runs_and_half_of_them_are_blurred():
     assert not (blurred & ~labels.astype(bool)).any()
     assert blurred.sum() / labels.sum() == pytest.approx(0.5, abs=0.02)
     assert dataset.num_features == SIDE * SIDE
+
+
+def test_clear_digits_are_scans_as_they_are_and_blurred_ones_are_faint():
+    dataset = digit_scenes()
+    scans = {scan.astype(np.float32).tobytes() for scan in load_digits().data / 16.0}
+    counts = dataset.labels.sum(axis=1), dataset.annotations["blurred"].sum(axis=1)
+    tiles = dataset.dense_features(np.arange(len(counts[0]))).reshape(-1, 2, TILE, 2, TILE).swapaxes(2, 3)
+    tiles = tiles.reshape(-1, 4, TILE * TILE)
+    clear = np.array([[tile.tobytes() in scans for tile in scene] for scene in tiles])
+    shown = tiles.any(axis=2)
+    assert (shown.sum(axis=1) == counts[0]).all()
+    assert ((shown & ~clear).sum(axis=1) == counts[1]).all()
+    brightest = np.quantile(tiles, 0.8, axis=2)
+    assert brightest[shown & ~clear].mean() < 0.6 < brightest[clear].mean()
