@@ -176,7 +176,7 @@ LEARNERS: dict[str, Learner] = {
         parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
     ),
     VALUE_ENSEMBLE: Learner(
-        "chain-q from three seeds, averaged while decoding",
+        "chain-q from three seeds, log-odds averaged while decoding",
         None,
         _load_chain,
         parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(3)),
