@@ -1,4 +1,4 @@
-"""What the logits at every step of chains add up to; their gradient is one pass over them.
+"""What the logits at steps of chains add up to; their gradient is one pass over them.
 
 Of the logits of a step, the objectives on drawn chains need two sums and those of a few labels. Put together
 from torch's operations, the gradient of each would fill a tensor of the size of all logits, and add it to the
@@ -24,14 +24,14 @@ class ActionSums(NamedTuple):
     """Logarithms of unnormalised probabilities at every step of chains, with gradient.
 
     Attributes:
-        of_labels: ``(n, length)``, of any label that is not out yet; some are left at every step.
-        of_stop: ``(n, length)``, of STOP.
-        of_true: ``(n, length, most)``, of each true label; :data:`IMPOSSIBLE` if it is out, and for padding.
+        of_labels: ``(m,)``, of any label that is not out yet; some are left at every step.
+        of_stop: ``(m,)``, of STOP.
+        of_right: ``(m, most)``, of each right label; :data:`IMPOSSIBLE` if it is out, and for padding.
     """
 
     of_labels: Tensor
     of_stop: Tensor
-    of_true: Tensor
+    of_right: Tensor
 
 
 def drawn_steps(actions: Tensor, stop: int) -> Steps:
@@ -44,31 +44,44 @@ def drawn_steps(actions: Tensor, stop: int) -> Steps:
     return Steps(torch.where(actions < stop, actions, -1)[:, :-1], torch.ones_like(actions, dtype=torch.bool))
 
 
-def action_sums(logits: Tensor, chains: Tensor, labels: Tensor) -> ActionSums:
-    """Add up the logits of every step of chains.
+def labels_at_steps(actions: Tensor, labels: Tensor, stop: int) -> tuple[Tensor, Tensor]:
+    """The labels that are out before each step of drawn chains, and the true ones, step by step.
+
+    Args:
+        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+        labels: ``(n, most)`` int64, the true labels, padded with -1.
+        stop: The action that is no label.
+
+    Returns:
+        ``(n * length, length - 1)`` padded with ``stop``, and ``(n * length, most)`` padded with -1.
+    """
+    out = labels_before(drawn_steps(actions, stop).chains, stop)
+    return out.flatten(0, 1), labels.repeat_interleave(actions.shape[1], dim=0)
+
+
+def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
+    """Add up the logits of every step.
 
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
     Args:
-        logits: ``(n, length, L + 1)``.
-        chains: ``(n, length - 1)`` int64, the labels that are out before all but the first step, padded
-            with -1.
-        labels: ``(n, most)`` int64, the true labels, padded with -1.
+        logits: ``(m, L + 1)``.
+        out: ``(m, length)`` int64, the labels that are out before a step, padded with L.
+        right: ``(m, most)`` int64, the labels that would be right, padded with -1.
     """
-    out = labels_before(chains, logits.shape[2] - 1)
-    true = labels[:, None].expand(-1, logits.shape[1], -1)
-    of_labels, of_stop, of_true = _Sums.apply(logits, out, true.clamp(min=0))  # type: ignore[no-untyped-call]
-    impossible = (true < 0) | (of_true <= 0.5 * IMPOSSIBLE)
-    return ActionSums(of_labels, of_stop, of_true.masked_fill(impossible, IMPOSSIBLE))
+    of_labels, of_stop, of_right = _Sums.apply(logits, out, right.clamp(min=0))  # type: ignore[no-untyped-call]
+    impossible = (right < 0) | (of_right <= 0.5 * IMPOSSIBLE)
+    return ActionSums(of_labels, of_stop, of_right.masked_fill(impossible, IMPOSSIBLE))
 
 
 def possible_logits(logits: Tensor, chains: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The logits of every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
 
     Args:
-        logits: As for :func:`action_sums`, and so are the others.
-        chains: The labels that are out.
-        labels: The true labels.
+        logits: ``(n, length, L + 1)``.
+        chains: ``(n, length - 1)`` int64, the labels that are out before all but the first step, padded
+            with -1.
+        labels: ``(n, most)`` int64, the true labels, padded with -1.
 
     Returns:
         Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
@@ -80,25 +93,25 @@ def possible_logits(logits: Tensor, chains: Tensor, labels: Tensor) -> tuple[Ten
 
 
 class _Sums(torch.autograd.Function):
-    """From logits ``(n, length, L + 1)``, the labels out before each step, and some to be gathered."""
+    """From logits ``(m, L + 1)``, the labels out before each step, and some to be gathered."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, out: Tensor, wanted: Tensor) -> tuple[Tensor, ...]:
-        of_stop = logits[..., -1].clone()
-        possible = logits.scatter(2, out, IMPOSSIBLE)  # STOP too, where ``out`` is padded
-        possible[..., -1] = IMPOSSIBLE
-        gathered = possible.gather(2, wanted)
-        largest = possible.amax(dim=2, keepdim=True)
+        of_stop = logits[:, -1].clone()
+        possible = logits.scatter(1, out, IMPOSSIBLE)  # STOP too, where ``out`` is padded
+        possible[:, -1] = IMPOSSIBLE
+        gathered = possible.gather(1, wanted)
+        largest = possible.amax(dim=1, keepdim=True)
         shares = possible.sub_(largest).exp_()
-        total = shares.sum(dim=2, keepdim=True)
+        total = shares.sum(dim=1, keepdim=True)
         ctx.save_for_backward(shares, total, wanted)
-        return (largest + total.log()).squeeze(2), of_stop, gathered
+        return (largest + total.log()).squeeze(1), of_stop, gathered
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         shares, total, wanted = ctx.saved_tensors
         to_labels, to_stop, to_wanted = gradients
-        gradient = shares * (to_labels[..., None] / total)
-        gradient[..., -1] = to_stop
-        return gradient.scatter_add_(2, wanted, to_wanted), None, None
+        gradient = shares * (to_labels[:, None] / total)
+        gradient[:, -1] = to_stop
+        return gradient.scatter_add_(1, wanted, to_wanted), None, None

@@ -143,7 +143,7 @@ class ChainNetwork(nn.Module):
         """
         raise NotImplementedError
 
-    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> tuple[Tensor, ...]:
+    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> Tensor:
         """The logits at some steps of several chains for each input, in one pass.
 
         Args:
@@ -151,13 +151,13 @@ class ChainNetwork(nn.Module):
             wanted: Chains of the inputs, and steps of them.
 
         Returns:
-            For each of ``wanted``, logits ``(num_kept, num_labels + 1)``, row by row.
+            Logits ``(num_kept, num_labels + 1)`` at those of the first chains, row by row, then of the next.
         """
         length = max(steps.chains.shape[1] for steps in wanted)
         chains = [nn.functional.pad(s.chains, (0, length - s.chains.shape[1]), value=-1) for s in wanted]
         kept = [nn.functional.pad(s.kept, (0, length + 1 - s.kept.shape[1]), value=False) for s in wanted]
         logits, _ = self.at_steps(features, torch.cat(chains), torch.cat(kept))
-        return torch.split(logits, [int(steps.sum()) for steps in kept])
+        return logits
 
     def start(self, features: Tensor) -> State:
         """The state before the first label, from ``(n, num_features)``."""

@@ -21,11 +21,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from labelchain.agents.action_sums import action_sums, drawn_steps
+from labelchain.agents.action_sums import ActionSums, action_sums, drawn_steps, labels_at_steps
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
+from labelchain.agents.likelihood import (
+    Batch,
+    LikelihoodObjective,
+    Logs,
+    RandomOrder,
+    chain_steps,
+    chain_targets,
+)
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.whole_batch import rows_of_all, total
 from labelchain.envs.rewards import Reward
@@ -91,16 +99,28 @@ class ExpectedRewardObjective:
     ) -> tuple[Tensor, Logs]:
         """The loss of chains drawn before."""
         network.train()
-        drawn = drawn_steps(rollout.actions, network.num_labels)
+        stop, actions = network.num_labels, rollout.actions
         given = self._anchor.steps(network, batch, generator)
-        of_drawn, of_given = network.at_steps_of(batch.features, (drawn, given))
-        along = self.along(of_drawn.view(*drawn.kept.shape, -1), batch.labels, rollout.actions)
-        anchor, logs = self._anchor.loss_of(of_given, given)
-        num_rows = rows_of_all(len(rollout.actions))
+        targets = chain_targets(given.chains, stop)[given.kept]
+        out, right = labels_at_steps(actions, batch.labels, stop)
+        # At the steps that are given, nothing is taken out, and one action is right.
+        out = pad(out, (0, 0, 0, len(targets)), value=stop)
+        aims = torch.where(targets < stop, targets, -1)[:, None]
+        right = torch.cat([right, pad(aims, (0, right.shape[1] - 1), value=-1)])
+        logits = network.at_steps_of(batch.features, (drawn_steps(actions, stop), given))
+        sums = action_sums(logits, out, right)
+        num_drawn = actions.numel()
+        of_drawn = ActionSums(*(part[:num_drawn] for part in sums))
+        of_given = ActionSums(*(part[num_drawn:] for part in sums))
+        along = self.along(of_drawn, batch.labels, actions, stop)
+        of_target = torch.where(targets < stop, of_given.of_right[:, 0], of_given.of_stop)
+        num_rows = rows_of_all(len(actions))
+        anchor = (torch.logaddexp(of_given.of_labels, of_given.of_stop) - of_target).sum() / num_rows
         # Per step, so that long label sets do not drown the reward.
-        anchor_weight = ANCHOR_WEIGHT * num_rows / total(int(logs["env_steps"]))
+        anchor_weight = ANCHOR_WEIGHT * num_rows / total(len(targets))
         completion = along.completion[along.completing].sum() / total(int(along.completing.sum()))
-        logs |= {
+        logs: Logs = {
+            "likelihood_loss": anchor.item(),
             "completion": completion.item(),
             "expected_reward": along.expected.sum().item() / num_rows,
             "env_steps": rollout.env_steps,
@@ -108,27 +128,26 @@ class ExpectedRewardObjective:
         loss = anchor_weight * anchor - COMPLETION_WEIGHT * completion - along.maximised.sum() / num_rows
         return loss, logs
 
-    def along(self, logits: Tensor, labels: Tensor, actions: Tensor) -> Along:
+    def along(self, sums: ActionSums, labels: Tensor, actions: Tensor, stop: int) -> Along:
         """What the policy does at every step of chains.
 
         Args:
-            logits: ``(n, length, L + 1)``, the policy's.
+            sums: Of its logits at every step, ``(n * length, ...)``.
             labels: ``(n, most)`` int64, the true labels, padded with -1.
             actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
+            stop: The action that is no label.
         """
-        stop, length = logits.shape[2] - 1, actions.shape[1]
-        chains = torch.where(actions < stop, actions, -1)
-        of_labels, of_stop, of_true = action_sums(logits, chains[:, :-1], labels)
+        length, true = actions.shape[1], labels[:, None]
+        of_labels, of_stop = sums.of_labels.view_as(actions), sums.of_stop.view_as(actions)
+        of_right = sums.of_right.logsumexp(dim=1).view_as(actions)
         of_all = torch.logaddexp(of_labels, of_stop)
-        true = labels[:, None]
-        of_right = of_true.logsumexp(dim=2)
         if self.min_labels:  # all steps, see above
             right, stops = (of_right - of_labels).exp(), torch.zeros_like(of_stop)
         else:
             right, stops = (of_right - of_all).exp(), (of_stop - of_all).exp()
 
-        is_label = (chains >= 0).cpu().numpy()
-        is_hit = ((chains[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
+        is_label = ((actions >= 0) & (actions < stop)).cpu().numpy()
+        is_hit = ((actions[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
         hits = is_hit.cumsum(axis=1) - is_hit  # before each step
         emitted = is_label.cumsum(axis=1) - is_label
         counts = hits, emitted, (labels >= 0).sum(dim=1, keepdim=True).cpu().numpy()
@@ -149,6 +168,6 @@ class ExpectedRewardObjective:
             maximised = torch.where(runs, powered * if_right + others, 0.0)
 
         missing = torch.from_numpy(counts[2] - hits).to(actions.device)
-        before = torch.nn.functional.pad(missing[:, :-1], (1, 0), value=1)
+        before = pad(missing[:, :-1], (1, 0), value=1)
         completion = torch.where(missing > 0, of_right, of_stop) - of_all
         return Along(expected, maximised, completion, runs & (before > 0))

@@ -89,7 +89,10 @@ class LikelihoodObjective:
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """The negative log-likelihood of one chain per input."""
         steps = self.steps(network, batch, generator)
-        return self.loss_of(network.at_steps(batch.features, *steps)[0], steps)
+        logits, _ = network.at_steps(batch.features, *steps)
+        targets = chain_targets(steps.chains, network.num_labels)[steps.kept]
+        loss = nn.functional.cross_entropy(logits, targets, reduction="sum") / rows_of_all(len(steps.chains))
+        return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
     def steps(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Steps:
         """A chain of the true labels per input, and the steps of it to look at."""
@@ -99,12 +102,6 @@ class LikelihoodObjective:
             keys = uniform(kept.shape, generator, kept.device) + ~kept
             kept = kept & (keys.argsort(dim=1).argsort(dim=1) < self.most_steps)
         return Steps(chains, kept)
-
-    def loss_of(self, logits: Tensor, steps: Steps) -> tuple[Tensor, Logs]:
-        """The loss of the steps that :meth:`steps` gave, from their logits ``(num_kept, L + 1)``."""
-        targets = chain_targets(steps.chains, logits.shape[1] - 1)[steps.kept]
-        loss = nn.functional.cross_entropy(logits, targets, reduction="sum") / rows_of_all(len(steps.chains))
-        return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
 
 def chain_steps(chains: Tensor, most: int | None = None) -> int:

@@ -57,7 +57,8 @@ class SumNetwork(ChainNetwork):
             return precise(self.output(dropped)), hidden
         # Added while the product is: adding it afterwards would be one more pass over all logits.
         skip = nn.functional.linear(inputs, self.skip.weight, self.output.bias).index_select(0, rows)
-        return precise(torch.addmm(skip, dropped, self.output.weight.t())), hidden
+        weight = self.output.weight.to(skip.dtype)  # bfloat16 or float32, see :func:`precise`
+        return precise(skip.addmm_(dropped.to(skip.dtype), weight.t())), hidden
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         layers = [self.project] if self.skip is None else [self.project, self.skip]

@@ -51,7 +51,7 @@ def cell_against_cell(trainer: Trainer, chosen: Options) -> list[Comparison]:
     objectives: dict[str, tuple[Objective, float | None]] = {
         "always-random": (LikelihoodObjective(RandomOrder()), 5.0),
         "order-free": (OrderFreeObjective(), None),
-        "chain-pg": (chain_pg, None),
+        "chain-pg": (chain_pg, 5.0),
     }
     return [
         compare(

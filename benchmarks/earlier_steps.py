@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from labelchain.agents.action_sums import ActionSums, possible_logits
+from labelchain.agents.action_sums import IMPOSSIBLE, ActionSums
 from labelchain.agents.chain_network import Steps, chain_dropout
 from labelchain.agents.first_layers import of_sparse
 from labelchain.agents.sum_network import SumNetwork
@@ -44,9 +44,9 @@ class GatheredInput(SumNetwork):
 class PassPerChain(SumNetwork):
     """The ``sum`` cell that looks at the chains of an input one after the other."""
 
-    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> tuple[Tensor, ...]:
+    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> Tensor:
         """See :meth:`ChainNetwork.at_steps_of`."""
-        return tuple(self.at_steps(features, *steps)[0] for steps in wanted)
+        return torch.cat([self.at_steps(features, *steps)[0] for steps in wanted])
 
 
 class EveryStep(SumNetwork):
@@ -81,10 +81,13 @@ def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:
     return torch.multinomial(log_probs.exp(), 1).squeeze(1)
 
 
-def sums_of_operations(logits: Tensor, chains: Tensor, labels: Tensor) -> ActionSums:
+def sums_of_operations(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     """``action_sums`` of torch's operations, each with a gradient of its own."""
-    logits, of_true = possible_logits(logits, chains, labels)
-    return ActionSums(logits[..., :-1].logsumexp(dim=2), logits[..., -1], of_true)
+    marks = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, out, True)
+    marks[:, -1] = False  # padding
+    logits = logits.masked_fill(marks, IMPOSSIBLE)
+    of_right = logits.gather(1, right.clamp(min=0)).masked_fill(right < 0, IMPOSSIBLE)
+    return ActionSums(logits[:, :-1].logsumexp(dim=1), logits[:, -1], of_right)
 
 
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:

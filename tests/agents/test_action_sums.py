@@ -5,8 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums, drawn_steps
-from labelchain.agents.policy_gradient import labels_before
+from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums, labels_at_steps
 
 
 def plainly(logits, labels, chains):
@@ -40,8 +39,8 @@ def test_sums_and_gradients_are_those_of_plain_operations(seed, num_labels, size
     labels = torch.stack([torch.randperm(num_labels).clone() for _ in range(num_rows)])
     labels[torch.rand(labels.shape) < 0.4] = -1
 
-    found = action_sums(ours, drawn_steps(actions, num_labels).chains, labels)
-    expected = plainly(theirs, labels, actions)
+    found = action_sums(ours.flatten(0, 1), *labels_at_steps(actions, labels, num_labels))
+    expected = [part.flatten(0, 1) for part in plainly(theirs, labels, actions)]
     for value, other in zip(found, expected, strict=True):
         torch.testing.assert_close(value, other)
     weights = [torch.randn(other.shape) for other in expected]
@@ -54,18 +53,26 @@ def test_sums_and_gradients_are_those_of_plain_operations(seed, num_labels, size
 
 def test_the_gradient_is_the_derivative():
     torch.manual_seed(0)
-    logits = torch.randn(2, 3, 5, dtype=torch.float64, requires_grad=True)
-    out = labels_before(torch.tensor([[0, 2], [3, -1]]), 4)
-    wanted = torch.tensor([[[1, 3]] * 3, [[0, 1]] * 3])
+    logits = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+    out = torch.tensor([[4, 4], [0, 4], [0, 2], [4, 4], [3, 4], [3, 4]])
+    wanted = torch.tensor([[1, 3]] * 3 + [[0, 1]] * 3)
     assert torch.autograd.gradcheck(lambda values: _Sums.apply(values, out, wanted), logits)
 
 
 def test_a_label_that_is_out_counts_for_nothing():
-    logits = torch.zeros(1, 2, 3, requires_grad=True)
-    of_labels, of_stop, of_true = action_sums(logits, torch.tensor([[0]]), torch.tensor([[0, -1]]))
-    assert of_labels.tolist() == [[pytest.approx(0.6931472), 0.0]]
-    assert of_stop.tolist() == [[0.0, 0.0]]
-    assert of_true[0, :, 0].tolist() == [0.0, pytest.approx(IMPOSSIBLE)]
-    assert (of_true[0, :, 1] == IMPOSSIBLE).all()
-    of_true.sum().backward()
-    assert logits.grad.nonzero().tolist() == [[0, 0, 0]]
+    logits = torch.zeros(2, 3, requires_grad=True)
+    out, right = torch.tensor([[2], [0]]), torch.tensor([[0, -1], [0, -1]])
+    of_labels, of_stop, of_right = action_sums(logits, out, right)
+    assert of_labels.tolist() == [pytest.approx(0.6931472), 0.0]
+    assert of_stop.tolist() == [0.0, 0.0]
+    assert of_right[:, 0].tolist() == [0.0, pytest.approx(IMPOSSIBLE)]
+    assert (of_right[:, 1] == IMPOSSIBLE).all()
+    of_right.sum().backward()
+    assert logits.grad.nonzero().tolist() == [[0, 0]]
+
+
+def test_what_is_out_and_what_is_right_at_every_step_of_a_chain():
+    actions, labels = torch.tensor([[2, 0, 3], [1, 3, -1]]), torch.tensor([[0, 1], [2, -1]])
+    out, right = labels_at_steps(actions, labels, 3)
+    assert out.tolist() == [[3, 3], [2, 3], [2, 0], [3, 3], [1, 3], [1, 3]]
+    assert right.tolist() == [[0, 1]] * 3 + [[2, -1]] * 3

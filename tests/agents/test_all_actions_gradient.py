@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labelchain.agents.action_sums import drawn_steps
+from labelchain.agents.action_sums import action_sums, drawn_steps, labels_at_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import Batch
@@ -31,8 +31,10 @@ def flat_gradient(value, net):
 
 def policy_along(objective, net, batch, actions):
     """What the network's policy does along chains."""
-    logits, _ = net(batch.features, drawn_steps(actions, net.num_labels).chains)
-    return objective.along(logits, batch.labels, actions)
+    stop = net.num_labels
+    logits, _ = net(batch.features, drawn_steps(actions, stop).chains)
+    sums = action_sums(logits.flatten(0, 1), *labels_at_steps(actions, batch.labels, stop))
+    return objective.along(sums, batch.labels, actions, stop)
 
 
 @pytest.mark.parametrize("cell", ["sum", "gru"])

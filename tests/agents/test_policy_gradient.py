@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.action_sums import drawn_steps
+from labelchain.agents.action_sums import action_sums, drawn_steps, labels_at_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.decoding import sample_chains
@@ -216,8 +216,10 @@ def test_label_lists_and_their_order(dataset):
 
 def policy_along(objective, net, batch, actions):
     """What the network's policy does along chains."""
-    logits, _ = net(batch.features, drawn_steps(actions, net.num_labels).chains)
-    return objective.along(logits, batch.labels, actions)
+    stop = net.num_labels
+    logits, _ = net(batch.features, drawn_steps(actions, stop).chains)
+    sums = action_sums(logits.flatten(0, 1), *labels_at_steps(actions, batch.labels, stop))
+    return objective.along(sums, batch.labels, actions, stop)
 
 
 @pytest.mark.parametrize("reward", ["f1", "accuracy", "ndcg@5", "ndcg@3", "subset", "hamming"])
