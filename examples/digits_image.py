@@ -1,7 +1,7 @@
 """Images: which of the digits 0 to 9 are in a picture, by ChainClassifier on DigitScenes.
 
-The pictures are made of scikit-learn's scans of handwritten digits, up to four in one, each blurred with
-probability 1/2. The chain tends to name the digits first that it is sure of.
+The pictures are made of scikit-learn's scans of handwritten digits, up to four in one, each blurred (faint,
+under noise) with probability 1/2. The chain tends to name the digits first that it is sure of.
 """
 
 import argparse
