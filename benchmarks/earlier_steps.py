@@ -13,7 +13,18 @@ from labelchain.agents.first_layers import of_sparse
 from labelchain.agents.sum_network import SumNetwork
 
 
-class CumulatedSums(SumNetwork):
+class PassPerChain(SumNetwork):
+    """The ``sum`` cell that looks at the chains of an input one after the other.
+
+    So do the two that compute padding: in one pass they would pad short chains to the length of long ones.
+    """
+
+    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> Tensor:
+        """See :meth:`ChainNetwork.at_steps_of`."""
+        return torch.cat([self.at_steps(features, *steps)[0] for steps in wanted])
+
+
+class CumulatedSums(PassPerChain):
     """The ``sum`` cell whose sums of embeddings are cumulated over all steps of every chain."""
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,15 +52,7 @@ class GatheredInput(SumNetwork):
         return of_sparse(self._scaled(features), layers)
 
 
-class PassPerChain(SumNetwork):
-    """The ``sum`` cell that looks at the chains of an input one after the other."""
-
-    def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> Tensor:
-        """See :meth:`ChainNetwork.at_steps_of`."""
-        return torch.cat([self.at_steps(features, *steps)[0] for steps in wanted])
-
-
-class EveryStep(SumNetwork):
+class EveryStep(PassPerChain):
     """The ``sum`` cell that computes padding too, and picks what is wanted."""
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +61,7 @@ class EveryStep(SumNetwork):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(CumulatedSums, GatheredInput, PassPerChain):
+class AsItWas(CumulatedSums, GatheredInput):
     """All of these."""
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
