@@ -35,13 +35,13 @@ class ActionSums(NamedTuple):
 
 
 def drawn_steps(actions: Tensor, stop: int) -> Steps:
-    """Every step of drawn chains.
+    """Every step of drawn chains, up to their ends.
 
     Args:
         actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
         stop: The action that is no label.
     """
-    return Steps(torch.where(actions < stop, actions, -1)[:, :-1], torch.ones_like(actions, dtype=torch.bool))
+    return Steps(torch.where(actions < stop, actions, -1)[:, :-1], actions >= 0)
 
 
 def labels_at_steps(actions: Tensor, labels: Tensor, stop: int) -> tuple[Tensor, Tensor]:
@@ -53,10 +53,11 @@ def labels_at_steps(actions: Tensor, labels: Tensor, stop: int) -> tuple[Tensor,
         stop: The action that is no label.
 
     Returns:
-        ``(n * length, length - 1)`` padded with ``stop``, and ``(n * length, most)`` padded with -1.
+        For the ``m`` steps up to the ends of the chains, row by row,
+        ``(m, length - 1)`` padded with ``stop``, and ``(m, most)`` padded with -1.
     """
-    out = labels_before(drawn_steps(actions, stop).chains, stop)
-    return out.flatten(0, 1), labels.repeat_interleave(actions.shape[1], dim=0)
+    chains, kept = drawn_steps(actions, stop)
+    return labels_before(chains, stop)[kept], labels.repeat_interleave(kept.sum(dim=1), dim=0)
 
 
 def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:

@@ -111,8 +111,9 @@ class RunningChains:
     def keep(self, going: Tensor) -> None:
         """End the chains where ``going`` ``(n,)`` is false."""
         if not going.all():
-            self.rows, self.emitted = self.rows[going], self.emitted[going]
-            self._state = tuple(tensor[going] for tensor in self._state)
+            kept = going.nonzero().squeeze(1)
+            self.rows, self.emitted = self.rows[kept], self.emitted[kept]
+            self._state = tuple(tensor.index_select(0, kept) for tensor in self._state)
 
     def emit(self, labels: Tensor) -> None:
         """Emit one more label ``(n,)`` in each."""

@@ -109,7 +109,7 @@ class ExpectedRewardObjective:
         right = torch.cat([right, pad(aims, (0, right.shape[1] - 1), value=-1)])
         logits = network.at_steps_of(batch.features, (drawn_steps(actions, stop), given))
         sums = action_sums(logits, out, right)
-        num_drawn = actions.numel()
+        num_drawn = len(logits) - len(targets)
         of_drawn = ActionSums(*(part[:num_drawn] for part in sums))
         of_given = ActionSums(*(part[num_drawn:] for part in sums))
         along = self.along(of_drawn, batch.labels, actions, stop)
@@ -132,21 +132,24 @@ class ExpectedRewardObjective:
         """What the policy does at every step of chains.
 
         Args:
-            sums: Of its logits at every step, ``(n * length, ...)``.
+            sums: Of its logits at every step up to the ends of the chains, ``(m, ...)``, row by row.
             labels: ``(n, most)`` int64, the true labels, padded with -1.
             actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
             stop: The action that is no label.
         """
         length, true = actions.shape[1], labels[:, None]
-        of_labels, of_stop = sums.of_labels.view_as(actions), sums.of_stop.view_as(actions)
-        of_right = sums.of_right.logsumexp(dim=1).view_as(actions)
+        runs = actions >= 0
+        of_labels, of_stop, of_right = (  # 0 after the end
+            torch.zeros_like(actions, dtype=part.dtype).masked_scatter(runs, part)
+            for part in (sums.of_labels, sums.of_stop, sums.of_right.logsumexp(dim=1))
+        )
         of_all = torch.logaddexp(of_labels, of_stop)
         if self.min_labels:  # all steps, see above
             right, stops = (of_right - of_labels).exp(), torch.zeros_like(of_stop)
         else:
             right, stops = (of_right - of_all).exp(), (of_stop - of_all).exp()
 
-        is_label = ((actions >= 0) & (actions < stop)).cpu().numpy()
+        is_label = (runs & (actions < stop)).cpu().numpy()
         is_hit = ((actions[..., None] == true) & (true >= 0)).any(dim=2).cpu().numpy()
         hits = is_hit.cumsum(axis=1) - is_hit  # before each step
         emitted = is_label.cumsum(axis=1) - is_label
@@ -161,7 +164,6 @@ class ExpectedRewardObjective:
         pays.append(self.reward.final(*counts))
         if_right, if_wrong, if_stop = (torch.from_numpy(pay).float().to(actions.device) for pay in pays)
         others = (1.0 - right - stops) * if_wrong + stops * if_stop
-        runs = actions >= 0
         expected = maximised = torch.where(runs, right * if_right + others, 0.0)
         if self.reward.ranks is not None and self.power < 1.0:
             powered = right.clamp(min=SMALLEST) ** self.power / self.power

@@ -217,8 +217,8 @@ def test_label_lists_and_their_order(dataset):
 def policy_along(objective, net, batch, actions):
     """What the network's policy does along chains."""
     stop = net.num_labels
-    logits, _ = net(batch.features, drawn_steps(actions, stop).chains)
-    sums = action_sums(logits.flatten(0, 1), *labels_at_steps(actions, batch.labels, stop))
+    logits, _ = net.at_steps(batch.features, *drawn_steps(actions, stop))
+    sums = action_sums(logits, *labels_at_steps(actions, batch.labels, stop))
     return objective.along(sums, batch.labels, actions, stop)
 
 
