@@ -13,15 +13,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from labelchain.agents.chain_network import Steps
-from labelchain.agents.policy_gradient import emitted_before, labels_before
-
 IMPOSSIBLE = -1e30
 """The logit of what cannot be emitted: finite, so that its gradient is 0 and not undefined."""
 
 
 class ActionSums(NamedTuple):
-    """Logarithms of unnormalised probabilities at every step of chains, with gradient.
+    """Logarithms of unnormalised probabilities at ``m`` steps of chains, with gradient.
 
     Attributes:
         of_labels: ``(m,)``, of any label that is not out yet; some are left at every step.
@@ -34,34 +31,8 @@ class ActionSums(NamedTuple):
     of_right: Tensor
 
 
-def drawn_steps(actions: Tensor, stop: int) -> Steps:
-    """Every step of drawn chains, up to their ends.
-
-    Args:
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-        stop: The action that is no label.
-    """
-    return Steps(torch.where(actions < stop, actions, -1)[:, :-1], actions >= 0)
-
-
-def labels_at_steps(actions: Tensor, labels: Tensor, stop: int) -> tuple[Tensor, Tensor]:
-    """The labels that are out before each step of drawn chains, and the true ones, step by step.
-
-    Args:
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-        labels: ``(n, most)`` int64, the true labels, padded with -1.
-        stop: The action that is no label.
-
-    Returns:
-        For the ``m`` steps up to the ends of the chains, row by row,
-        ``(m, length - 1)`` padded with ``stop``, and ``(m, most)`` padded with -1.
-    """
-    chains, kept = drawn_steps(actions, stop)
-    return labels_before(chains, stop)[kept], labels.repeat_interleave(kept.sum(dim=1), dim=0)
-
-
 def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
-    """Add up the logits of every step.
+    """Add up the logits at each of ``m`` steps.
 
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
@@ -73,24 +44,6 @@ def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     of_labels, of_stop, of_right = _Sums.apply(logits, out, right.clamp(min=0))  # type: ignore[no-untyped-call]
     impossible = (right < 0) | (of_right <= 0.5 * IMPOSSIBLE)
     return ActionSums(of_labels, of_stop, of_right.masked_fill(impossible, IMPOSSIBLE))
-
-
-def possible_logits(logits: Tensor, chains: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits of every step of chains; :data:`IMPOSSIBLE` those of labels that are out.
-
-    Args:
-        logits: ``(n, length, L + 1)``.
-        chains: ``(n, length - 1)`` int64, the labels that are out before all but the first step, padded
-            with -1.
-        labels: ``(n, most)`` int64, the true labels, padded with -1.
-
-    Returns:
-        Those of all actions, ``(n, length, L + 1)``, and again those of true labels, ``(n, length, most)``,
-        :data:`IMPOSSIBLE` where ``labels`` is padded.
-    """
-    true = labels[:, None].expand(-1, logits.shape[1], -1)
-    logits = logits.masked_fill(emitted_before(chains, logits.shape[2] - 1), IMPOSSIBLE)
-    return logits, logits.gather(2, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
 
 
 class _Sums(torch.autograd.Function):

@@ -15,12 +15,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labelchain.agents.action_sums import IMPOSSIBLE, drawn_steps, possible_logits
+from labelchain.agents.action_sums import IMPOSSIBLE
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.runs import Progress, Run
+from labelchain.agents.steps import drawn_steps, labels_at_steps, without
 from labelchain.agents.training import Phase, train
 from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs import MultilabelDataset
@@ -59,16 +60,18 @@ class ActionValueObjective:
         """The loss of chains drawn before."""
         del generator
         network.train()
-        steps = drawn_steps(rollout.actions, network.num_labels)
-        logits, _ = network(batch.features, steps.chains)
-        logits, of_true = possible_logits(logits, steps.chains, batch.labels)
+        actions, stop = rollout.actions, network.num_labels
+        logits, _ = network.at_steps(batch.features, *drawn_steps(actions, stop))
+        out, true = labels_at_steps(actions, batch.labels, stop)
+        logits = without(logits, out, IMPOSSIBLE)
+        of_true = logits.gather(1, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
         missing = of_true > 0.5 * IMPOSSIBLE  # neither padding nor out
-        done = ~missing.any(dim=2)
+        done = ~missing.any(dim=1)
         # Of the log-odds z of a right action, softplus(-z) = softplus(z) - z.
-        right = torch.where(missing, of_true, 0.0).sum(dim=2) + torch.where(done, logits[..., -1], 0.0)
-        entropies = torch.nn.functional.softplus(logits).sum(dim=2) - right
+        right = torch.where(missing, of_true, 0.0).sum(dim=1) + torch.where(done, logits[:, -1], 0.0)
+        entropies = torch.nn.functional.softplus(logits).sum(dim=1) - right
         most = min(self.max_labels, network.num_labels)
-        loss = entropies[rollout.actions >= 0].sum() / (rows_of_all(len(rollout.actions)) * most)
+        loss = entropies.sum() / (rows_of_all(len(actions)) * most)
         return loss, {"action_value_loss": loss.item(), "env_steps": rollout.env_steps}
 
 

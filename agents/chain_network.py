@@ -9,30 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from labelchain.agents.first_layers import FEWEST_ROWS, of_sparse
 from labelchain.agents.scaling import InputScaler, Scaling
+from labelchain.agents.steps import Steps
 from labelchain.agents.whole_batch import dropout, uniform
 
 LARGEST = 65_536
 """The largest layer; more is a slip of the finger."""
-
-
-class Steps(NamedTuple):
-    """Some steps of chains.
-
-    Attributes:
-        chains: ``(n, length)`` int64 labels, padded with -1.
-        kept: ``(n, length + 1)`` bool, the steps; the first one is before any label.
-    """
-
-    chains: Tensor
-    kept: Tensor
-
 
 State = tuple[Tensor, ...]
 """What a network remembers of each chain; every tensor has the rows as its first axis."""

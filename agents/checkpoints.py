@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import ChainNetwork
-from labelchain.agents.decoding import AveragedModel, ChainPredictor
+from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.devices import CPU
-from labelchain.agents.network_records import Record, network_of
+from labelchain.agents.network_records import Record, mean_of, network_of
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError
 from labelchain.envs import MultilabelDataset
@@ -127,8 +128,7 @@ def _predictor(
     if len(networks) == 1:
         return ChainPredictor(networks[0], max_labels, device)
     weights = [float(record.get("weight", 1.0)) for record in records]
-    mean = records[0].get("mean", "arithmetic")
-    return ChainPredictor(AveragedModel(networks, weights, mean), max_labels, device)
+    return ChainPredictor(AveragedModel(networks, weights, mean_of(records)), max_labels, device)
 
 
 def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:
@@ -178,8 +178,8 @@ def _load_networks(
         shapes = {(each.num_features, each.num_labels) for family in FAMILIES for each in networks[family]}
         if len(shapes) > 1:
             raise ValueError("its networks have different numbers of features or labels")
-        if any(len({record.get("mean") for record in content[family]}) > 1 for family in FAMILIES):
-            raise ValueError("its networks are to be averaged by different means")
+        for family in FAMILIES:
+            mean_of(content[family])
     except ValueError as error:
         raise RunError(
             f"{path} does not describe a chain model ({error}); remove its folder and train again"

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from labelchain.agents.action_sums import ActionSums, action_sums, drawn_steps, labels_at_steps
+from labelchain.agents.action_sums import ActionSums, action_sums
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import (
@@ -32,9 +32,9 @@ from labelchain.agents.likelihood import (
     Logs,
     RandomOrder,
     chain_steps,
-    chain_targets,
 )
 from labelchain.agents.policy_gradient import Rollout
+from labelchain.agents.steps import drawn_steps, labels_at_steps
 from labelchain.agents.whole_batch import rows_of_all, total
 from labelchain.envs.rewards import Reward
 
@@ -100,8 +100,7 @@ class ExpectedRewardObjective:
         """The loss of chains drawn before."""
         network.train()
         stop, actions = network.num_labels, rollout.actions
-        given = self._anchor.steps(network, batch, generator)
-        targets = chain_targets(given.chains, stop)[given.kept]
+        given, targets = self._anchor.steps(network, batch, generator)
         out, right = labels_at_steps(actions, batch.labels, stop)
         # At the steps that are given, nothing is taken out, and one action is right.
         out = pad(out, (0, 0, 0, len(targets)), value=stop)

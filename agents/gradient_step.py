@@ -28,7 +28,8 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     add_up(gradients)
     norm = torch.nn.utils.get_total_norm(gradients)
-    if not norm <= clip:  # nor if it is NaN; most gradients need no pass that multiplies them by 1
+    # NaN must reach all gradients, as with clip_grad_norm_; below the clip that would multiply by 1.
+    if not norm <= clip:
         torch.nn.utils.clip_grads_with_norm_(network.parameters(), clip, norm)
     optimiser.step()
     return float(norm)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig, State, chain_dropout, precise
 from labelchain.agents.scaling import Scaling
+from labelchain.agents.steps import inputs_of
 
 
 class GRUNetwork(ChainNetwork):
@@ -47,13 +48,14 @@ class GRUNetwork(ChainNetwork):
         running = torch.arange(num_steps, device=kept.device)[:, None] < last[order]  # (step, n)
         steps, places = running.nonzero(as_tuple=True)
         of_chain = order[places]
-        rows = of_chain % num_rows
+        inputs_rows = inputs_of(chains, num_rows)
+        rows = inputs_rows[of_chain]
         rate, training = self.config.dropout, self.training
         embedded = chain_dropout(self.embed(previous[of_chain, steps]), rows, num_rows, rate, training)
         # All that does not wait for the state is computed for every step at once.
         context = self.from_context(torch.relu(self.context(inputs)))
         gates = self.input_norm(self.from_label(embedded) + context.index_select(0, rows))
-        state = torch.relu(self.initial(inputs)).index_select(0, order % num_rows)
+        state = torch.relu(self.initial(inputs)).index_select(0, inputs_rows[order])
         states = []
         for gate in gates.split(running.sum(dim=1).tolist()):
             state = self._cell(gate, state[: len(gate)])

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelchain.agents.chain_network import ChainNetwork, Steps
+from labelchain.agents.chain_network import ChainNetwork
+from labelchain.agents.steps import Steps
 from labelchain.agents.whole_batch import rows_of_all, uniform
 from labelchain.envs.datasets import MultilabelDataset
 
@@ -88,20 +89,20 @@ class LikelihoodObjective:
 
     def loss(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Logs]:
         """The negative log-likelihood of one chain per input."""
-        steps = self.steps(network, batch, generator)
+        steps, targets = self.steps(network, batch, generator)
         logits, _ = network.at_steps(batch.features, *steps)
-        targets = chain_targets(steps.chains, network.num_labels)[steps.kept]
         loss = nn.functional.cross_entropy(logits, targets, reduction="sum") / rows_of_all(len(steps.chains))
         return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
-    def steps(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> Steps:
-        """A chain of the true labels per input, and the steps of it to look at."""
+    def steps(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Steps, Tensor]:
+        """The steps to look at of a chain of true labels per input, and their targets ``(num_kept,)``."""
         chains = sort_by_keys(batch.labels, self.order.keys(network, batch, generator))
-        kept = chain_targets(chains, network.num_labels) >= 0
+        targets = chain_targets(chains, network.num_labels)
+        kept = targets >= 0
         if self.most_steps is not None:
             keys = uniform(kept.shape, generator, kept.device) + ~kept
             kept = kept & (keys.argsort(dim=1).argsort(dim=1) < self.most_steps)
-        return Steps(chains, kept)
+        return Steps(chains, kept), targets[kept]
 
 
 def chain_steps(chains: Tensor, most: int | None = None) -> int:

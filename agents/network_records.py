@@ -9,8 +9,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from labelchain.agents.averaging import Mean
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig
-from labelchain.agents.decoding import Mean
 from labelchain.agents.networks import build_network
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, check_types, fields_of, shown
 from labelchain.agents.scaling import Scaling
@@ -71,6 +71,19 @@ def network_of(record: object) -> ChainNetwork:
         check_tensor(found["state"][name], name, tensor.shape, most)
     network.load_state_dict(found["state"], assign=True)
     return network.eval()
+
+
+def mean_of(records: Sequence[Record]) -> Mean:
+    """The mean by which checked records are to be averaged.
+
+    Raises:
+        ValueError: If it is not one for all.
+    """
+    first, *others = {record.get("mean", "arithmetic"): None for record in records}
+    if others:
+        raise ValueError("its networks are to be averaged by different means")
+    mean: Mean = first
+    return mean
 
 
 def check_tensor(tensor: object, what: str, shape: Sequence[int], most: float = LARGEST_FLOAT) -> None:

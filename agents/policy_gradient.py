@@ -15,6 +15,7 @@ from torch import Tensor
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs, Objective
+from labelchain.agents.steps import drawn_steps, labels_at_steps, without
 from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs.rewards import Reward
 
@@ -94,15 +95,15 @@ class PolicyGradientObjective:
         returns = discounted_returns(rewards, self.discount)
         taken = actions >= 0  # (n, length)
 
-        chains = torch.where(actions < network.num_labels, actions, -1)
-        logits, hidden = network(batch.features, chains[:, :-1])
-        logits = logits.masked_fill(emitted_before(chains[:, :-1], network.num_labels), -torch.inf)
-        log_policy = logits.log_softmax(dim=-1)  # (n, length, L + 1)
-        chosen = log_policy.gather(2, actions.clamp(min=0)[..., None]).squeeze(-1)
+        stop = network.num_labels
+        logits, hidden = network.at_steps(batch.features, *drawn_steps(actions, stop))
+        out, _ = labels_at_steps(actions, batch.labels, stop)
+        log_policy = without(logits, out, -torch.inf).log_softmax(dim=-1)  # (m, L + 1)
+        chosen = log_policy.gather(1, actions[taken][:, None]).squeeze(1)
         surprise = torch.where(log_policy.isinf(), 0.0, log_policy)
         entropy = -(log_policy.exp() * surprise).sum(dim=-1)
         num_rows = rows_of_all(len(actions))
-        entropy_bonus = entropy[taken].sum() / num_rows
+        entropy_bonus = entropy.sum() / num_rows
         loss = -self.entropy * entropy_bonus
         logs: Logs = {
             "entropy": entropy_bonus.item(),
@@ -112,14 +113,14 @@ class PolicyGradientObjective:
         if rollout.greedy is None:
             values = network.values(hidden)
             baseline = values.detach()
-            value_loss = ((returns - values) ** 2)[taken].sum() / num_rows
+            value_loss = ((returns[taken] - values) ** 2).sum() / num_rows
             loss = loss + VALUE_WEIGHT * value_loss
             logs["value_loss"] = value_loss.item()
         else:
             greedy = chain_rewards(self.reward, rollout.greedy, batch.labels, network.num_labels)
-            baseline = _resized(discounted_returns(greedy, self.discount), actions.shape[1])
+            baseline = _resized(discounted_returns(greedy, self.discount), actions.shape[1])[taken]
             logs["greedy_return"] = greedy.sum().item() / num_rows
-        policy_loss = -(chosen * (returns - baseline))[taken].sum() / num_rows
+        policy_loss = -(chosen * (returns[taken] - baseline)).sum() / num_rows
         return loss + policy_loss, logs | {"policy_loss": policy_loss.item()}
 
 
@@ -163,24 +164,3 @@ def _resized(returns: Tensor, length: int) -> Tensor:
     """Returns ``(n, steps)`` for chains of another length: 0 after the end, ``(n, length)``."""
     missing = max(0, length - returns.shape[1])
     return torch.nn.functional.pad(returns, (0, missing))[:, :length]
-
-
-def labels_before(chains: Tensor, num_labels: int) -> Tensor:
-    """The labels out before each step of chains ``(n, length)`` that are padded with -1.
-
-    Returns:
-        ``(n, length + 1, length)`` int64, padded with ``num_labels``.
-    """
-    steps = torch.arange(chains.shape[1] + 1, device=chains.device)
-    # Pairs of steps are few; cumulated marks would take a pass over all labels at every step.
-    before = (steps[:-1] < steps[:, None]) & (chains >= 0)[:, None]
-    return torch.where(before, chains[:, None], num_labels)
-
-
-def emitted_before(chains: Tensor, num_labels: int) -> Tensor:
-    """Labels out before each step: ``(n, length)`` padded with -1 gives ``(n, length + 1, L + 1)`` bool."""
-    num_rows, length = chains.shape
-    out = torch.zeros(num_rows, length + 1, num_labels + 1, dtype=torch.bool, device=chains.device)
-    out.scatter_(2, labels_before(chains, num_labels), True)
-    out[..., num_labels] = False  # padding
-    return out

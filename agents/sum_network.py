@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig, State, chain_dropout, precise
 from labelchain.agents.scaling import Scaling
+from labelchain.agents.steps import inputs_of
 
 LARGEST_SKIP = 2**22
 """So many weights, at most, has the linear skip of the ``sum`` cell. Where it would have more, there is none:
@@ -41,24 +42,32 @@ class SumNetwork(ChainNetwork):
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
         of_chain, steps = kept.nonzero(as_tuple=True)
-        rows, num_rows = of_chain % len(features), len(features)
+        rows, num_rows = inputs_of(chains, len(features))[of_chain], len(features)
+        scaled = self._sums(chains, of_chain, steps) / steps.clamp(min=1).sqrt()[:, None]
+        rate, training = self.config.dropout, self.training
+        normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
+        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
+        dropped = chain_dropout(hidden, rows, num_rows, rate, training)
+        return precise(self._outputs(dropped, inputs, rows)), hidden
+
+    def _sums(self, chains: Tensor, of_chain: Tensor, steps: Tensor) -> Tensor:
+        """The sum of the embeddings of the labels before each step ``(m,)`` of a chain ``(m,)``."""
         # A bag holds the labels before a step; a cumulated sum would look at every step of every chain.
         chains = chains[of_chain]
         before = (torch.arange(chains.shape[1], device=chains.device) < steps[:, None]) & (chains >= 0)
         ends = before.sum(dim=1).cumsum(dim=0)
         starts = nn.functional.pad(ends[:-1], (1, 0))
-        sums = nn.functional.embedding_bag(chains[before], self.embed.weight, starts, mode="sum")
-        scaled = sums / steps.clamp(min=1).sqrt()[:, None]
-        rate, training = self.config.dropout, self.training
-        normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
-        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
-        dropped = chain_dropout(hidden, rows, num_rows, rate, training)
+        return nn.functional.embedding_bag(chains[before], self.embed.weight, starts, mode="sum")
+
+    def _outputs(self, dropped: Tensor, inputs: Tensor, rows: Tensor) -> Tensor:
+        """The logits from hidden states ``(m, width)`` of some rows ``(m,)`` of the inputs."""
         if self.skip is None:
-            return precise(self.output(dropped)), hidden
-        # Added while the product is: adding it afterwards would be one more pass over all logits.
+            logits: Tensor = self.output(dropped)
+            return logits
+        # The product is added to the skip as it is computed: no other pass over all logits.
         skip = nn.functional.linear(inputs, self.skip.weight, self.output.bias).index_select(0, rows)
         weight = self.output.weight.to(skip.dtype)  # bfloat16 or float32, see :func:`precise`
-        return precise(skip.addmm_(dropped.to(skip.dtype), weight.t())), hidden
+        return skip.addmm_(dropped.to(skip.dtype), weight.t())
 
     def start(self, features: Tensor) -> State:  # noqa: D102
         layers = [self.project] if self.skip is None else [self.project, self.skip]

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labelchain.agents.averaging import Mean
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.chain_pg import rl_objective, rl_phases
 from labelchain.agents.checkpoints import (
@@ -23,7 +24,6 @@ from labelchain.agents.checkpoints import (
     load_chain_records,
     save_chain_model,
 )
-from labelchain.agents.decoding import Mean
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.network_records import Record
 from labelchain.agents.rollouts import training_figures

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelchain.agents.action_values import train_chain_q
+from labelchain.agents.averaging import Mean
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
-from labelchain.agents.decoding import Mean
 from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
 from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder

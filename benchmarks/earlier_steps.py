@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from labelchain.agents.action_sums import IMPOSSIBLE, ActionSums
-from labelchain.agents.chain_network import Steps, chain_dropout
 from labelchain.agents.first_layers import of_sparse
+from labelchain.agents.steps import Steps
 from labelchain.agents.sum_network import SumNetwork
 
 
 class PassPerChain(SumNetwork):
     """The ``sum`` cell that looks at the chains of an input one after the other.
 
-    So do the two that compute padding: in one pass they would pad short chains to the length of long ones.
+    In one pass, those that compute padding would pad short chains to the length of long ones.
     """
 
     def at_steps_of(self, features: Tensor, wanted: Sequence[Steps]) -> Tensor:
@@ -27,22 +27,20 @@ class PassPerChain(SumNetwork):
 class CumulatedSums(PassPerChain):
     """The ``sum`` cell whose sums of embeddings are cumulated over all steps of every chain."""
 
-    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`ChainNetwork.at_steps`."""
-        inputs = self._scaled(features)
-        of_chain, steps = kept.nonzero(as_tuple=True)
-        rows, num_rows = of_chain % len(features), len(features)
+    def _sums(self, chains: Tensor, of_chain: Tensor, steps: Tensor) -> Tensor:
         labels = torch.where(chains < 0, self.num_labels, chains)
-        sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))[kept]
-        rate, training = self.config.dropout, self.training
-        normed = self.norm(
-            self.project(inputs).index_select(0, rows) + sums / steps.clamp(min=1).sqrt()[:, None]
-        )
-        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
-        logits = self.output(chain_dropout(hidden, rows, num_rows, rate, training))
+        sums = nn.functional.pad(self.embed(labels).cumsum(dim=1), (0, 0, 1, 0))
+        return sums[of_chain, steps]
+
+
+class SkipAfterwards(SumNetwork):
+    """The ``sum`` cell whose skip is added after the product."""
+
+    def _outputs(self, dropped: Tensor, inputs: Tensor, rows: Tensor) -> Tensor:
+        logits: Tensor = self.output(dropped)
         if self.skip is not None:
-            logits = logits + self.skip(inputs).index_select(0, rows)
-        return logits, hidden
+            logits += self.skip(inputs).index_select(0, rows)
+        return logits
 
 
 class GatheredInput(SumNetwork):
@@ -61,13 +59,8 @@ class EveryStep(PassPerChain):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(CumulatedSums, GatheredInput):
+class AsItWas(EveryStep, CumulatedSums, SkipAfterwards, GatheredInput):
     """All of these."""
-
-    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`ChainNetwork.at_steps`."""
-        logits, hidden = super().at_steps(features, chains, torch.ones_like(kept))
-        return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
 def dropout_by_bernoulli(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
@@ -96,3 +89,12 @@ def sums_of_operations(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
     """``optimiser_of`` with one operation after the other."""
     return torch.optim.Adam(network.parameters(), lr=learning_rate, foreach=False, fused=False)
+
+
+def clip_always(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:
+    """``gradient_step`` that multiplies gradients by 1 if their norm is below the clip."""
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return float(norm)

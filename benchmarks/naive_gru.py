@@ -19,7 +19,6 @@ from labelchain.agents.policy_gradient import (
     Rollout,
     chain_rewards,
     discounted_returns,
-    emitted_before,
 )
 
 
@@ -48,7 +47,7 @@ class NaiveGRU(GRUNetwork):
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Some of the steps; all are computed."""
-        logits, hidden = self.forward(features.repeat(len(chains) // len(features), 1), chains)
+        logits, hidden = self.forward(features, chains)
         return logits[kept], hidden[kept]
 
 
@@ -87,5 +86,10 @@ class PassPerTerm(PolicyGradientObjective):
     def _pass(self, network: ChainNetwork, batch: Batch, actions: Tensor) -> tuple[Tensor, Tensor]:
         chains = torch.where(actions < network.num_labels, actions, -1)[:, :-1]
         logits, hidden = network(batch.features, chains)
-        logits = logits.masked_fill(emitted_before(chains, network.num_labels), -torch.inf)
+        out = torch.zeros_like(logits, dtype=torch.bool)
+        every = torch.arange(len(chains))
+        for step, labels in enumerate(chains.unbind(dim=1)):
+            out[every, step + 1 :, labels] = True
+        out[..., -1] = False  # padding
+        logits = logits.masked_fill(out, -torch.inf)
         return logits.log_softmax(dim=-1), hidden

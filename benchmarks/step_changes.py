@@ -41,31 +41,35 @@ class Change:
         network: The network as it was.
         patches: What stood in the place of names.
         whole_anchor: Whether the anchor looked at every step of its chains.
+        beside: The network that it is measured against.
     """
 
     network: type[SumNetwork] = SumNetwork
     patches: dict[str, object] = field(default_factory=dict)
     whole_anchor: bool = False
+    beside: type[SumNetwork] = SumNetwork
 
 
 DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
-DROPOUT |= {"benchmarks.earlier_steps.chain_dropout": earlier.dropout_by_bernoulli}
 DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
 SUMS = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
 ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
+CLIP = {"benchmarks.training_steps.gradient_step": earlier.clip_always}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
-    "no padding computed": Change(earlier.EveryStep),
-    "one pass for the chains drawn and given": Change(earlier.PassPerChain),
-    "embeddings summed in bags, not cumulated": Change(earlier.CumulatedSums),
+    "no padding computed": Change(earlier.EveryStep, beside=earlier.PassPerChain),
+    "embeddings summed in bags, not cumulated": Change(earlier.CumulatedSums, beside=earlier.PassPerChain),
     "one random number for an action drawn, not one for each label": Change(patches=DRAW),
-    "dropout masks from uniform numbers": Change(patches=DROPOUT),
+    "one pass for the chains drawn and given": Change(earlier.PassPerChain),
+    "logits of a step summed in one pass": Change(patches=SUMS),
     "Adam in one operation": Change(patches=ADAM),
-    "logits of drawn chains summed in one pass": Change(patches=SUMS),
+    "the skip added by the product": Change(earlier.SkipAfterwards),
+    "dropout masks from uniform numbers": Change(patches=DROPOUT),
     "dense products for the input of few rows": Change(earlier.GatheredInput),
+    "gradients below the clip left alone": Change(patches=CLIP),
 }
 NOTHING = Change()
-EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS, whole_anchor=True)
+EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS | CLIP, whole_anchor=True)
 
 
 def step(dataset: MultilabelDataset, width: int, without: Change) -> Work:
@@ -120,9 +124,15 @@ def operations(work: Work, title: str) -> Table:
 
 def ablations(dataset: MultilabelDataset, width: int, chosen: Options) -> list[Comparison]:
     """With all changes against without one of them, and against without any."""
-    now = ("now", step(dataset, width, NOTHING))
     return [
-        compare(name, "steps", now, ("without", step(dataset, width, change)), None, chosen)
+        compare(
+            name,
+            "steps",
+            ("with", step(dataset, width, Change(change.beside))),
+            ("without", step(dataset, width, change)),
+            None,
+            chosen,
+        )
         for name, change in [*CHANGES.items(), ("all of them", EVERYTHING)]
     ]
 

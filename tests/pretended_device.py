@@ -20,7 +20,13 @@ DEVICE = torch.device("lazy:0")
 aten = torch.ops.aten
 INDEXED = (aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default)
 """Their indices, the second argument, may lie on the processor."""
-HEAVY = (aten.mm.default, aten.addmm.default, aten.embedding.default, aten._fused_adam_.default)
+HEAVY = (
+    aten.mm.default,
+    aten.addmm.default,
+    aten.addmm_.default,
+    aten.embedding.default,
+    aten._fused_adam_.default,
+)
 """What the device is there for."""
 
 

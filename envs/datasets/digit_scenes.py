@@ -20,8 +20,7 @@ BLUR_PROBABILITY = 0.5
 INK = 0.4
 """What is left of the ink of a blurred digit, where that of a clear one is up to 1, and paper is 0."""
 NOISE = 0.4
-"""Standard deviation of the pixel noise on a blurred digit. As much as its ink: that a digit is blurred is
-easily told, but hardly which digit it is."""
+"""Standard deviation of the pixel noise on a blurred digit."""
 
 
 def digit_scenes(seed: int = 0) -> MultilabelDataset:

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums, labels_at_steps
+from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums
+from labelchain.agents.steps import labels_at_steps
 
 
 def plainly(logits, labels, chains):
@@ -69,10 +70,3 @@ def test_a_label_that_is_out_counts_for_nothing():
     assert (of_right[:, 1] == IMPOSSIBLE).all()
     of_right.sum().backward()
     assert logits.grad.nonzero().tolist() == [[0, 0]]
-
-
-def test_what_is_out_and_what_is_right_at_every_step_of_a_chain():
-    actions, labels = torch.tensor([[2, 0, 1], [1, 3, -1]]), torch.tensor([[0, 1], [2, -1]])
-    out, right = labels_at_steps(actions, labels, 3)
-    assert out.tolist() == [[3, 3], [2, 3], [2, 0], [3, 3], [1, 3]]
-    assert right.tolist() == [[0, 1]] * 3 + [[2, -1]] * 2

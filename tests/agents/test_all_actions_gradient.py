@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from plain_chains import policy_along
 
-from labelchain.agents.action_sums import action_sums, drawn_steps, labels_at_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.expected_reward import ExpectedRewardObjective
 from labelchain.agents.likelihood import Batch
@@ -27,14 +27,6 @@ def flat_gradient(value, net):
     each = torch.autograd.grad(value, body(net), allow_unused=True)
     parts = [torch.zeros_like(p) if g is None else g for p, g in zip(body(net), each, strict=True)]
     return torch.cat([part.flatten() for part in parts])
-
-
-def policy_along(objective, net, batch, actions):
-    """What the network's policy does along chains."""
-    stop = net.num_labels
-    logits, _ = net.at_steps(batch.features, *drawn_steps(actions, stop))
-    sums = action_sums(logits, *labels_at_steps(actions, batch.labels, stop))
-    return objective.along(sums, batch.labels, actions, stop)
 
 
 @pytest.mark.parametrize("cell", ["sum", "gru"])

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_steps import chain_steps
-from labelchain.agents.decoding import AveragedModel, decode_greedily
+from labelchain.agents.decoding import decode_greedily
 from labelchain.agents.networks import build_network
 
 

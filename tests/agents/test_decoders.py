@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoders import (
     DECODINGS,
@@ -14,7 +15,7 @@ from labelchain.agents.decoders import (
     search_beam,
     under_decoding,
 )
-from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily
+from labelchain.agents.decoding import ChainPredictor, decode_greedily
 from labelchain.agents.networks import build_network
 from labelchain.envs.evaluation import SelectedPredictor
 

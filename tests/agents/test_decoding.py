@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily, sample_chains
+from labelchain.agents.averaging import AveragedModel
+from labelchain.agents.decoding import ChainPredictor, decode_greedily, sample_chains
 
 
 class TableModel:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily, sample_chains
+from labelchain.agents.decoding import ChainPredictor, decode_greedily, sample_chains
 from labelchain.agents.networks import build_network
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoders import inclusion_probabilities
-from labelchain.agents.decoding import AveragedModel, ChainPredictor
+from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.label_scores import label_scores
 from labelchain.agents.networks import build_network
 from labelchain.envs.evaluation import SelectedPredictor

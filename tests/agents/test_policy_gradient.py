@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_chains import emitted_before, policy_along
 
-from labelchain.agents.action_sums import action_sums, drawn_steps, labels_at_steps
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.decoding import sample_chains
@@ -25,7 +25,6 @@ from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,
     discounted_returns,
-    emitted_before,
 )
 from labelchain.agents.settings import Settings, settings_for
 from labelchain.envs.chains import ChainBatch
@@ -67,11 +66,6 @@ def test_discounted_returns(discount):
     for step in range(4, -1, -1):
         expected[:, step] = rewards[:, step] + (discount * expected[:, step + 1] if step < 4 else 0)
     torch.testing.assert_close(discounted_returns(rewards, discount), expected)
-
-
-def test_labels_are_out_from_the_step_after_their_own():
-    out = emitted_before(torch.tensor([[2, 0, -1]]), num_labels=3)
-    assert out.int().tolist() == [[[0, 0, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0], [1, 0, 1, 0]]]
 
 
 @pytest.mark.parametrize("reward", ["accuracy", "ndcg@5", "subset"])
@@ -212,14 +206,6 @@ def test_label_lists_and_their_order(dataset):
         assert [x for x in labels if x >= 0] == dataset.labels[[row]].indices.tolist()
     keys = torch.tensor([[3.0, 1.0, 2.0]])
     assert sort_by_keys(torch.tensor([[4, 7, -1]]), keys).tolist() == [[7, 4, -1]]
-
-
-def policy_along(objective, net, batch, actions):
-    """What the network's policy does along chains."""
-    stop = net.num_labels
-    logits, _ = net.at_steps(batch.features, *drawn_steps(actions, stop))
-    sums = action_sums(logits, *labels_at_steps(actions, batch.labels, stop))
-    return objective.along(sums, batch.labels, actions, stop)
 
 
 @pytest.mark.parametrize("reward", ["f1", "accuracy", "ndcg@5", "ndcg@3", "subset", "hamming"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_chains import emitted_before
 
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import sample_chains
@@ -23,7 +24,6 @@ from labelchain.agents.policy_gradient import (
     PolicyGradientObjective,
     chain_rewards,
     discounted_returns,
-    emitted_before,
 )
 from labelchain.envs import LabelChainEnv, MultilabelDataset
 from labelchain.envs.rewards import make_reward
@@ -163,21 +163,6 @@ def test_returns_are_what_a_loop_adds_up(num_rows, length, discount, seed):
             expected[:, start] += discount ** (step - start) * rewards[:, step]
     found = discounted_returns(torch.from_numpy(rewards).float(), discount)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-@given(st.integers(1, 6), st.integers(0, 6), st.integers(0, 2**31))
-@settings(max_examples=40)
-def test_emitted_before_is_what_a_loop_finds(num_labels, length, seed):
-    rng = np.random.default_rng(seed)
-    length = min(length, num_labels)
-    chains = np.stack([rng.permutation(num_labels)[:length] for _ in range(3)]).astype(np.int64)
-    chains[np.arange(length) >= rng.integers(0, length + 1, 3)[:, None]] = -1
-    out = emitted_before(torch.from_numpy(chains), num_labels)
-    assert out.shape == (3, length + 1, num_labels + 1)
-    for row in range(3):
-        for step in range(length + 1):
-            before = {label for label in chains[row, :step].tolist() if label >= 0}
-            assert set(out[row, step].nonzero().flatten().tolist()) == before
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 2**31))

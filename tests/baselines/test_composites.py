@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_chain_model
-from labelchain.agents.decoding import AveragedModel, ChainPredictor, decode_greedily
+from labelchain.agents.decoding import ChainPredictor, decode_greedily
 from labelchain.agents.likelihood import Batch, LikelihoodObjective
 from labelchain.agents.network_records import network_of
 from labelchain.agents.networks import build_network

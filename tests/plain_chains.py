@@ -1,0 +1,23 @@
+"""What tests of objectives share: labels that are out by a plain loop, and the policy along chains."""
+
+import torch
+
+from labelchain.agents.action_sums import action_sums
+from labelchain.agents.steps import drawn_steps, labels_at_steps
+
+
+def emitted_before(chains, num_labels):
+    """Labels out before each step of chains ``(n, length)``: ``(n, length + 1, L + 1)`` bool."""
+    out = torch.zeros(len(chains), chains.shape[1] + 1, num_labels + 1, dtype=torch.bool)
+    for row, chain in enumerate(chains.tolist()):
+        for step in range(len(chain) + 1):
+            out[row, step, [label for label in chain[:step] if label >= 0]] = True
+    return out
+
+
+def policy_along(objective, net, batch, actions):
+    """What the network's policy does along chains."""
+    stop = net.num_labels
+    logits, _ = net.at_steps(batch.features, *drawn_steps(actions, stop))
+    sums = action_sums(logits, *labels_at_steps(actions, batch.labels, stop))
+    return objective.along(sums, batch.labels, actions, stop)
