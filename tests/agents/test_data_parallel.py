@@ -21,7 +21,7 @@ CASES = {
     "order-free": ("order-free", {}),
     "chain-q": ("chain-q", {"cell": "gru"}),
     "chain-pg": ("chain-pg", {}),
-    "f1": ("chain-pg", {"reward": "f1"}),
+    "f1": ("chain-pg", {"cell": "gru", "reward": "f1"}),
     "sampled": ("chain-pg", {"estimator": "sampled", "cell": "gru", "reward": "f1"}),
     "self-critical": ("chain-pg", {"estimator": "sampled", "baseline": "self-critical", "clip": 0.5}),
     "stopped": ("order-free", {}),

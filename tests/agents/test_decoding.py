@@ -110,6 +110,8 @@ def test_a_geometric_mean_is_that_of_the_odds():
     product = first**0.75 * second**0.25
     torch.testing.assert_close(found, product / product.sum(dim=1, keepdim=True))
     assert found[:, 2].eq(0).all()
+    least = AveragedModel([one, other], [1e-60, 1.0], mean="geometric")  # as float32, the weight is 0
+    torch.testing.assert_close(least.log_probs(least.start(features), emitted).exp(), second)
 
 
 @pytest.mark.parametrize("models", [[], [TableModel(3), TableModel(4)]])

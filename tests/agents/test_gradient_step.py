@@ -27,7 +27,17 @@ def test_gradients_are_cut_to_the_norm(clip):
 
 def test_a_gradient_that_is_no_number_is_told():
     network = torch.nn.Linear(2, 1)
+    network.register_parameter("other", torch.nn.Parameter(torch.zeros(1)))
     norm = gradient_step(
         network, optimiser_of(network, 0.1), network(torch.full((1, 2), torch.nan)).sum(), 1.0
     )
     assert math.isnan(norm)
+    assert network.other.grad is None
+
+
+def test_a_norm_that_is_no_number_reaches_all_gradients():
+    """As with torch's own clipping."""
+    network = torch.nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+    loss = network[0].sum() * torch.nan + network[1].sum()
+    gradient_step(network, optimiser_of(network, 0.1), loss, 1.0)
+    assert network[1].grad.isnan().all()

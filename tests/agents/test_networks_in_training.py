@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.scaling import InputScaler
+from labelchain.agents.steps import Steps
 from labelchain.envs import MultilabelDataset
 
 CELLS = ["sum", "gru"]
@@ -50,7 +51,7 @@ def masks_at(net, layer, features, chains):
 
 
 @pytest.mark.parametrize(("cell", "layer"), [("sum", "residual"), ("sum", "output"), ("gru", "from_label")])
-def test_one_mask_serves_all_steps_of_a_chain_and_no_other_chain(cell, layer):
+def test_one_mask_serves_all_steps_of_an_input_and_no_other_input(cell, layer):
     net = network(cell, width=64, dropout=0.5, input_dropout=0.0)
     net.skip = None  # with it the output is not computed by the layer alone
     features = torch.randn(1, NUM_FEATURES).expand(8, -1)
@@ -61,6 +62,27 @@ def test_one_mask_serves_all_steps_of_a_chain_and_no_other_chain(cell, layer):
     assert mask.equal(mask[:, :1].expand_as(mask))
     assert 0.3 < mask.float().mean() < 0.7
     assert len({tuple(row.flatten().tolist()) for row in mask}) > 1
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_mask_serves_all_chains_of_an_input(cell):
+    net = network(cell, width=16, dropout=0.5, input_dropout=0.5).train()
+    features, chains = torch.randn(6, NUM_FEATURES), torch.tensor([[0, 1, 2]]).expand(6, -1)
+    steps = Steps(chains, torch.ones(6, 4, dtype=torch.bool))
+    with torch.no_grad():
+        one, other = net.at_steps_of(features, [steps, steps]).chunk(2)
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("with_skip", [True, False])
+def test_logits_are_float32_whatever_the_precision(cell, with_skip):
+    net = network(cell)
+    if cell == "sum" and not with_skip:
+        net.skip = None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, _ = net(torch.randn(2, NUM_FEATURES), torch.tensor([[0], [1]]))
+    assert logits.dtype == torch.float32
 
 
 @pytest.mark.parametrize("cell", CELLS)
