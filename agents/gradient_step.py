@@ -25,12 +25,8 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    add_up(gradients)
-    norm = torch.nn.utils.get_total_norm(gradients)
-    # NaN must reach all gradients, as with clip_grad_norm_; below the clip that would multiply by 1.
-    if not norm <= clip:
-        torch.nn.utils.clip_grads_with_norm_(network.parameters(), clip, norm)
+    add_up(parameter.grad for parameter in network.parameters() if parameter.grad is not None)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimiser.step()
     return float(norm)
 

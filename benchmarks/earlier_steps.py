@@ -89,12 +89,3 @@ def sums_of_operations(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums
 def unfused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
     """``optimiser_of`` with one operation after the other."""
     return torch.optim.Adam(network.parameters(), lr=learning_rate, foreach=False, fused=False)
-
-
-def clip_always(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:
-    """``gradient_step`` that multiplies gradients by 1 if their norm is below the clip."""
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
-    optimiser.step()
-    return float(norm)

@@ -54,7 +54,6 @@ DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_ber
 DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
 SUMS = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
 ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
-CLIP = {"benchmarks.training_steps.gradient_step": earlier.clip_always}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
     "no padding computed": Change(earlier.EveryStep, beside=earlier.PassPerChain),
@@ -66,10 +65,9 @@ CHANGES = {
     "the skip added by the product": Change(earlier.SkipAfterwards),
     "dropout masks from uniform numbers": Change(patches=DROPOUT),
     "dense products for the input of few rows": Change(earlier.GatheredInput),
-    "gradients below the clip left alone": Change(patches=CLIP),
 }
 NOTHING = Change()
-EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS | CLIP, whole_anchor=True)
+EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS, whole_anchor=True)
 
 
 def step(dataset: MultilabelDataset, width: int, without: Change) -> Work:
