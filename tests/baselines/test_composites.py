@@ -110,17 +110,17 @@ def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, mixing):
         np.testing.assert_array_equal(predicted, expected.ranking if family == "ranking" else expected.chains)
 
 
-def test_three_networks_of_values_are_averaged_by_the_mean_of_their_log_odds(make_run, dataset):
-    three = make_run("three-chain-q", epochs=1)
-    fit(three, dataset, silent)
-    content = load_tensors(three.directory / "model.pt")
-    assert [(record["mean"], record["weight"]) for record in content["ranking"]] == [("geometric", 1 / 3)] * 3
+def test_networks_of_values_are_averaged_by_the_mean_of_their_log_odds(make_run, dataset):
+    ensemble = make_run("five-chain-q", epochs=1)
+    fit(ensemble, dataset, silent)
+    content = load_tensors(ensemble.directory / "model.pt")
+    assert [(record["mean"], record["weight"]) for record in content["ranking"]] == [("geometric", 1 / 5)] * 5
     networks = [network_of(record) for record in content["ranking"]]
     features = dataset.dense_features(dataset.rows("test"))
     with torch.no_grad():
         odds = [network.logits(network.start(torch.from_numpy(features))) for network in networks]
     best = torch.stack(odds)[..., :-1].mean(dim=0).argmax(dim=1)
-    found = load_chain_model(three.directory / "model.pt").predict(features)
+    found = load_chain_model(ensemble.directory / "model.pt").predict(features)
     np.testing.assert_array_equal(found.ranking[:, 0], best)
 
 
