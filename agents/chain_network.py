@@ -39,7 +39,7 @@ class NetworkConfig:
     hidden: int = 256
     """Size of the output layer's hidden units (``gru``)."""
     dropout: float = 0.3
-    """Dropout rate inside, one mask per input for all steps."""
+    """Dropout rate inside, one mask per chain."""
     input_dropout: float = 0.1
     """Dropout rate of the input features."""
 
@@ -55,21 +55,26 @@ class NetworkConfig:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
-def chain_dropout(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
-    """Variational dropout: one rescaled mask per input, the same at all steps of its chains.
+def chain_dropout(
+    values: Tensor, of_chain: Tensor, num_inputs: int, copies: int, rate: float, training: bool
+) -> Tensor:
+    """Variational dropout: one rescaled mask per chain, the same at all its steps.
 
     Args:
         values: ``(num_kept, width)``.
-        rows: ``(num_kept,)`` int64, the input of each.
-        num_rows: How many inputs there are.
+        of_chain: ``(num_kept,)`` int64, the chain of each.
+        num_inputs: How many inputs there are: their chains come as for :meth:`ChainNetwork.at_steps`.
+        copies: How many chains each input has.
         rate: Dropout rate.
         training: Without effect unless true.
     """
     if not training or rate == 0.0:
         return values
     # Four times as fast as drawing from Bernoulli distributions.
-    kept = uniform((num_rows, values.shape[1]), device=values.device) >= rate
-    return values * (kept / (1.0 - rate)).index_select(0, rows)
+    width = values.shape[1]
+    places = uniform((num_inputs, copies * width), device=values.device)
+    kept = places.view(num_inputs, copies, width).transpose(0, 1).reshape(-1, width) >= rate
+    return values * (kept / (1.0 - rate)).index_select(0, of_chain)
 
 
 def precise(logits: Tensor) -> Tensor:
@@ -123,7 +128,7 @@ class ChainNetwork(nn.Module):
         Args:
             features: ``(n, num_features)`` float32.
             chains: ``(k * n, length)`` int64 labels, padded with -1: a chain of each input, then another of
-                each. All chains of an input have its dropout masks.
+                each. They share what dropout leaves of the input.
             kept: ``(k * n, length + 1)`` bool, the steps to compute.
 
         Returns:

@@ -15,7 +15,7 @@ class GRUNetwork(ChainNetwork):
 
     ``h0 = relu(W x)``; the step input is ``[embedding of the previous label; relu(C x)]``; both 3H
     pre-activations of the cell are layer-normalised; the output is an MLP over the previous embedding and the
-    state. Dropout has one rescaled mask per input.
+    state. Dropout has one rescaled mask per chain.
     """
 
     state_parts = 3
@@ -50,8 +50,8 @@ class GRUNetwork(ChainNetwork):
         of_chain = order[places]
         inputs_rows = inputs_of(chains, num_rows)
         rows = inputs_rows[of_chain]
-        rate, training = self.config.dropout, self.training
-        embedded = chain_dropout(self.embed(previous[of_chain, steps]), rows, num_rows, rate, training)
+        masks = num_rows, len(chains) // num_rows, self.config.dropout, self.training
+        embedded = chain_dropout(self.embed(previous[of_chain, steps]), of_chain, *masks)
         # All that does not wait for the state is computed for every step at once.
         context = self.from_context(torch.relu(self.context(inputs)))
         gates = self.input_norm(self.from_label(embedded) + context.index_select(0, rows))
@@ -64,8 +64,8 @@ class GRUNetwork(ChainNetwork):
         found = torch.empty(kept.shape, dtype=torch.int64, device=kept.device)
         found[of_chain, steps] = torch.arange(len(rows), device=kept.device)
         wanted = found[kept]
-        hidden, embedded, rows = (tensor.index_select(0, wanted) for tensor in (hidden, embedded, rows))
-        dropped = chain_dropout(hidden, rows, num_rows, rate, training)
+        hidden, embedded, of_chain = (part.index_select(0, wanted) for part in (hidden, embedded, of_chain))
+        dropped = chain_dropout(hidden, of_chain, *masks)
         logits = self.output(torch.relu(self.mix(torch.cat([embedded, dropped], dim=-1))))
         return precise(logits), hidden
 

@@ -42,13 +42,12 @@ class SumNetwork(ChainNetwork):
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)
         of_chain, steps = kept.nonzero(as_tuple=True)
-        rows, num_rows = inputs_of(chains, len(features))[of_chain], len(features)
+        rows = inputs_of(chains, len(features))[of_chain]
         scaled = self._sums(chains, of_chain, steps) / steps.clamp(min=1).sqrt()[:, None]
-        rate, training = self.config.dropout, self.training
+        masks = len(features), len(chains) // len(features), self.config.dropout, self.training
         normed = self.norm(self.project(inputs).index_select(0, rows) + scaled)
-        hidden = normed + torch.relu(self.residual(chain_dropout(normed, rows, num_rows, rate, training)))
-        dropped = chain_dropout(hidden, rows, num_rows, rate, training)
-        return precise(self._outputs(dropped, inputs, rows)), hidden
+        hidden = normed + torch.relu(self.residual(chain_dropout(normed, of_chain, *masks)))
+        return precise(self._outputs(chain_dropout(hidden, of_chain, *masks), inputs, rows)), hidden
 
     def _sums(self, chains: Tensor, of_chain: Tensor, steps: Tensor) -> Tensor:
         """The sum of the embeddings of the labels before each step ``(m,)`` of a chain ``(m,)``."""

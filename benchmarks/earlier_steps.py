@@ -63,12 +63,14 @@ class AsItWas(EveryStep, CumulatedSums, SkipAfterwards, GatheredInput):
     """All of these."""
 
 
-def dropout_by_bernoulli(values: Tensor, rows: Tensor, num_rows: int, rate: float, training: bool) -> Tensor:
+def dropout_by_bernoulli(
+    values: Tensor, of_chain: Tensor, num_inputs: int, copies: int, rate: float, training: bool
+) -> Tensor:
     """``chain_dropout`` that draws its masks from Bernoulli distributions."""
     if not training or rate == 0.0:
         return values
-    keep = torch.full((num_rows, values.shape[1]), 1.0 - rate)
-    return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, rows)
+    keep = torch.full((num_inputs * copies, values.shape[1]), 1.0 - rate)
+    return values * (torch.bernoulli(keep) / (1.0 - rate)).index_select(0, of_chain)
 
 
 def draw_by_multinomial(log_probs: Tensor, places: Tensor) -> Tensor:

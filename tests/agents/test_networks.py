@@ -66,11 +66,13 @@ def test_dropout_draws_one_mask_per_chain_and_keeps_the_mean(cell):
 
     del cell
     torch.manual_seed(0)
-    values, rows = torch.ones(6000, 4), torch.arange(2000).repeat_interleave(3)
-    dropped = chain_dropout(values, rows, 2000, 0.3, training=True)
+    values, of_chain = torch.ones(6000, 4), torch.arange(2000).repeat_interleave(3)
+    dropped = chain_dropout(values, of_chain, 1000, 2, 0.3, training=True)
     assert (dropped.view(2000, 3, 4) == dropped.view(2000, 3, 4)[:, :1]).all()
     assert dropped.mean() == pytest.approx(1.0, abs=0.03)
-    assert chain_dropout(values, rows, 2000, 0.3, training=False).eq(1).all()
+    first, second = dropped[:3000], dropped[3000:]  # of each input
+    assert 0.5 < (first == second).float().mean() < 0.65  # 0.7 * 0.7 + 0.3 * 0.3
+    assert chain_dropout(values, of_chain, 1000, 2, 0.3, training=False).eq(1).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -51,7 +51,7 @@ def masks_at(net, layer, features, chains):
 
 
 @pytest.mark.parametrize(("cell", "layer"), [("sum", "residual"), ("sum", "output"), ("gru", "from_label")])
-def test_one_mask_serves_all_steps_of_an_input_and_no_other_input(cell, layer):
+def test_one_mask_serves_all_steps_of_a_chain_and_no_other_chain(cell, layer):
     net = network(cell, width=64, dropout=0.5, input_dropout=0.0)
     net.skip = None  # with it the output is not computed by the layer alone
     features = torch.randn(1, NUM_FEATURES).expand(8, -1)
@@ -65,13 +65,14 @@ def test_one_mask_serves_all_steps_of_an_input_and_no_other_input(cell, layer):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_mask_serves_all_chains_of_an_input(cell):
-    net = network(cell, width=16, dropout=0.5, input_dropout=0.5).train()
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_chains_of_an_input_share_what_is_left_of_it_and_no_other_mask(cell, dropout):
+    net = network(cell, width=16, dropout=dropout, input_dropout=0.5).train()
     features, chains = torch.randn(6, NUM_FEATURES), torch.tensor([[0, 1, 2]]).expand(6, -1)
     steps = Steps(chains, torch.ones(6, 4, dtype=torch.bool))
     with torch.no_grad():
         one, other = net.at_steps_of(features, [steps, steps]).chunk(2)
-    torch.testing.assert_close(one, other)
+    assert one.allclose(other, atol=1e-5) == (dropout == 0.0)
 
 
 @pytest.mark.parametrize("cell", CELLS)
