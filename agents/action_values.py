@@ -21,7 +21,7 @@ from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.runs import Progress, Run
-from labelchain.agents.steps import drawn_steps, labels_at_steps, without
+from labelchain.agents.steps import at_each_step, drawn_steps, labels_before, without
 from labelchain.agents.training import Phase, train
 from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs import MultilabelDataset
@@ -61,9 +61,10 @@ class ActionValueObjective:
         del generator
         network.train()
         actions, stop = rollout.actions, network.num_labels
-        logits, _ = network.at_steps(batch.features, *drawn_steps(actions, stop))
-        out, true = labels_at_steps(actions, batch.labels, stop)
-        logits = without(logits, out, IMPOSSIBLE)
+        drawn = drawn_steps(actions, stop)
+        logits, _ = network.at_steps(batch.features, *drawn)
+        logits = without(logits, labels_before(drawn, stop), IMPOSSIBLE)
+        true = at_each_step(batch.labels, drawn)
         of_true = logits.gather(1, true.clamp(min=0)).masked_fill(true < 0, IMPOSSIBLE)
         missing = of_true > 0.5 * IMPOSSIBLE  # neither padding nor out
         done = ~missing.any(dim=1)

@@ -14,6 +14,8 @@ from labelchain.agents.chain_network import State
 from labelchain.agents.decoding import StepModel
 
 SMALLEST_WEIGHT = torch.finfo(torch.float32).tiny
+"""Of a geometric mean; smaller ones may be 0 as float32."""
+
 Mean = Literal["arithmetic", "geometric"]
 """Of probabilities (a linear opinion pool), or of their logarithms (a logarithmic one)."""
 
@@ -58,7 +60,7 @@ class AveragedModel:
         parts = zip(self.models, self._split(state), strict=True)
         each = [model.log_probs(part, emitted) for model, part in parts]
         if self.mean == "geometric":
-            # As float32, smaller ones are 0, and 0 times minus infinity is undefined.
+            # 0 times minus infinity would be undefined.
             weights = [max(weight, SMALLEST_WEIGHT) for weight in self._weights]
             terms = [weight * logs for weight, logs in zip(weights, each, strict=True)]
             return torch.stack(terms).sum(dim=0).log_softmax(dim=-1)

@@ -34,7 +34,7 @@ from labelchain.agents.likelihood import (
     chain_steps,
 )
 from labelchain.agents.policy_gradient import Rollout
-from labelchain.agents.steps import drawn_steps, labels_at_steps
+from labelchain.agents.steps import at_each_step, drawn_steps, labels_before
 from labelchain.agents.whole_batch import rows_of_all, total
 from labelchain.envs.rewards import Reward
 
@@ -101,12 +101,13 @@ class ExpectedRewardObjective:
         network.train()
         stop, actions = network.num_labels, rollout.actions
         given, targets = self._anchor.steps(network, batch, generator)
-        out, right = labels_at_steps(actions, batch.labels, stop)
+        drawn = drawn_steps(actions, stop)
         # At the steps that are given, nothing is taken out, and one action is right.
-        out = pad(out, (0, 0, 0, len(targets)), value=stop)
+        out = pad(labels_before(drawn, stop), (0, 0, 0, len(targets)), value=stop)
         aims = torch.where(targets < stop, targets, -1)[:, None]
-        right = torch.cat([right, pad(aims, (0, right.shape[1] - 1), value=-1)])
-        logits = network.at_steps_of(batch.features, (drawn_steps(actions, stop), given))
+        aims = pad(aims, (0, batch.labels.shape[1] - 1), value=-1)
+        right = torch.cat([at_each_step(batch.labels, drawn), aims])
+        logits = network.at_steps_of(batch.features, (drawn, given))
         sums = action_sums(logits, out, right)
         num_drawn = len(logits) - len(targets)
         of_drawn = ActionSums(*(part[:num_drawn] for part in sums))

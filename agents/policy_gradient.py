@@ -15,7 +15,7 @@ from torch import Tensor
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs, Objective
-from labelchain.agents.steps import drawn_steps, labels_at_steps, without
+from labelchain.agents.steps import drawn_steps, labels_before, without
 from labelchain.agents.whole_batch import rows_of_all
 from labelchain.envs.rewards import Reward
 
@@ -96,9 +96,10 @@ class PolicyGradientObjective:
         taken = actions >= 0  # (n, length)
 
         stop = network.num_labels
-        logits, hidden = network.at_steps(batch.features, *drawn_steps(actions, stop))
-        out, _ = labels_at_steps(actions, batch.labels, stop)
-        log_policy = without(logits, out, -torch.inf).log_softmax(dim=-1)  # (m, L + 1)
+        drawn = drawn_steps(actions, stop)
+        logits, hidden = network.at_steps(batch.features, *drawn)
+        logits = without(logits, labels_before(drawn, stop), -torch.inf)
+        log_policy = logits.log_softmax(dim=-1)  # (m, L + 1)
         chosen = log_policy.gather(1, actions[taken][:, None]).squeeze(1)
         surprise = torch.where(log_policy.isinf(), 0.0, log_policy)
         entropy = -(log_policy.exp() * surprise).sum(dim=-1)

@@ -45,24 +45,22 @@ def inputs_of(chains: Tensor, num_inputs: int) -> Tensor:
     return torch.arange(num_inputs, device=chains.device).repeat(len(chains) // num_inputs)
 
 
-def labels_at_steps(actions: Tensor, labels: Tensor, stop: int) -> tuple[Tensor, Tensor]:
-    """The labels that are out before each step of drawn chains, and the true ones, step by step.
-
-    Args:
-        actions: ``(n, length)`` int64, from :func:`labelchain.agents.decoding.sample_chains`.
-        labels: ``(n, most)`` int64, the true labels, padded with -1.
-        stop: The action that is no label.
+def labels_before(drawn: Steps, stop: int) -> Tensor:
+    """The labels that are out before each of the ``m`` steps of :func:`drawn_steps`, row by row.
 
     Returns:
-        ``(m, length - 1)`` padded with ``stop``, and ``(m, most)`` padded with -1, row by row for the ``m``
-        steps up to the ends of the chains.
+        ``(m, length - 1)`` int64, padded with ``stop``.
     """
-    chains, kept = drawn_steps(actions, stop)
-    steps = torch.arange(actions.shape[1], device=actions.device)
+    chains, kept = drawn
+    steps = torch.arange(kept.shape[1], device=chains.device)
     # Pairs of steps are few; cumulated marks would take a pass over all labels at every step.
     before = (steps[:-1] < steps[:, None]) & (chains >= 0)[:, None]
-    out = torch.where(before, chains[:, None], stop)[kept]
-    return out, labels.repeat_interleave(kept.sum(dim=1), dim=0)
+    return torch.where(before, chains[:, None], stop)[kept]
+
+
+def at_each_step(labels: Tensor, steps: Steps) -> Tensor:
+    """The true labels ``(n, most)`` again for each of ``m`` steps that are looked at, ``(m, most)``."""
+    return labels.repeat_interleave(steps.kept.sum(dim=1), dim=0)
 
 
 def without(logits: Tensor, out: Tensor, value: float) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 
 from labelchain.agents.action_sums import action_sums
-from labelchain.agents.steps import drawn_steps, labels_at_steps
+from labelchain.agents.steps import at_each_step, drawn_steps, labels_before
 
 
 def emitted_before(chains, num_labels):
@@ -18,6 +18,7 @@ def emitted_before(chains, num_labels):
 def policy_along(objective, net, batch, actions):
     """What the network's policy does along chains."""
     stop = net.num_labels
-    logits, _ = net.at_steps(batch.features, *drawn_steps(actions, stop))
-    sums = action_sums(logits, *labels_at_steps(actions, batch.labels, stop))
+    drawn = drawn_steps(actions, stop)
+    logits, _ = net.at_steps(batch.features, *drawn)
+    sums = action_sums(logits, labels_before(drawn, stop), at_each_step(batch.labels, drawn))
     return objective.along(sums, batch.labels, actions, stop)

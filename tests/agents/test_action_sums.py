@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelchain.agents.action_sums import IMPOSSIBLE, _Sums, action_sums
-from labelchain.agents.steps import labels_at_steps
+from labelchain.agents.steps import at_each_step, drawn_steps, labels_before
 
 
 def plainly(logits, labels, chains):
@@ -40,7 +40,8 @@ def test_sums_and_gradients_are_those_of_plain_operations(seed, num_labels, size
     labels = torch.stack([torch.randperm(num_labels).clone() for _ in range(num_rows)])
     labels[torch.rand(labels.shape) < 0.4] = -1
 
-    found = action_sums(ours[actions >= 0], *labels_at_steps(actions, labels, num_labels))
+    drawn = drawn_steps(actions, num_labels)
+    found = action_sums(ours[actions >= 0], labels_before(drawn, num_labels), at_each_step(labels, drawn))
     expected = [part[actions >= 0] for part in plainly(theirs, labels, actions)]
     for value, other in zip(found, expected, strict=True):
         torch.testing.assert_close(value, other)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_chains import emitted_before
 
-from labelchain.agents.steps import drawn_steps, inputs_of, labels_at_steps, without
+from labelchain.agents.steps import at_each_step, drawn_steps, inputs_of, labels_before, without
 
 
 def drawn(rng, num_rows, num_labels, length):
@@ -19,23 +19,21 @@ def drawn(rng, num_rows, num_labels, length):
 
 def test_what_is_out_and_what_is_right_at_every_step_of_a_chain():
     actions, labels = torch.tensor([[2, 0, 1], [1, 3, -1]]), torch.tensor([[0, 1], [2, -1]])
-    chains, kept = drawn_steps(actions, 3)
+    chains, kept = steps = drawn_steps(actions, 3)
     assert chains.tolist() == [[2, 0], [1, -1]]
     assert kept.tolist() == [[True, True, True], [True, True, False]]
-    out, right = labels_at_steps(actions, labels, 3)
-    assert out.tolist() == [[3, 3], [2, 3], [2, 0], [3, 3], [1, 3]]
-    assert right.tolist() == [[0, 1]] * 3 + [[2, -1]] * 2
+    assert labels_before(steps, 3).tolist() == [[3, 3], [2, 3], [2, 0], [3, 3], [1, 3]]
+    assert at_each_step(labels, steps).tolist() == [[0, 1]] * 3 + [[2, -1]] * 2
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**31))
 def test_logits_without_what_is_out(num_labels, length, seed):
     rng = np.random.default_rng(seed)
     actions = drawn(rng, 3, num_labels, min(length, num_labels))
-    chains, kept = drawn_steps(actions, num_labels)
+    chains, kept = steps = drawn_steps(actions, num_labels)
     logits = torch.from_numpy(rng.normal(size=(int(kept.sum()), num_labels + 1)))
     logits.requires_grad_()
-    out, _ = labels_at_steps(actions, torch.full((3, 1), -1), num_labels)
-    found = without(logits, out, -torch.inf)
+    found = without(logits, labels_before(steps, num_labels), -torch.inf)
     marks = emitted_before(chains, num_labels)[kept]
     assert found.isinf().equal(marks)
     assert found[~marks].equal(logits[~marks])
