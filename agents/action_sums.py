@@ -37,7 +37,7 @@ def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
     Args:
-        logits: ``(m, L + 1)``.
+        logits: ``(m, L + 1)``; used up, since their memory is written over: take a copy of what is needed after.
         out: ``(m, length)`` int64, the labels that are out before a step, padded with L.
         right: ``(m, most)`` int64, the labels that would be right, padded with -1.
     """
@@ -52,7 +52,8 @@ class _Sums(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, out: Tensor, wanted: Tensor) -> tuple[Tensor, ...]:
         of_stop = logits[:, -1].clone()
-        possible = logits.scatter(1, out, IMPOSSIBLE)  # STOP too, where ``out`` is padded
+        # In place: new memory of that size takes longer than what is computed in it.
+        possible = logits.scatter_(1, out, IMPOSSIBLE)  # STOP too, where ``out`` is padded
         possible[:, -1] = IMPOSSIBLE
         gathered = possible.gather(1, wanted)
         largest = possible.amax(dim=1, keepdim=True)
