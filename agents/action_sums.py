@@ -37,7 +37,7 @@ def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
     Args:
-        logits: ``(m, L + 1)``; used up, since their memory is written over: take a copy of what is needed after.
+        logits: ``(m, L + 1)``; their memory is written over, so nothing else may need them.
         out: ``(m, length)`` int64, the labels that are out before a step, padded with L.
         right: ``(m, most)`` int64, the labels that would be right, padded with -1.
     """

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from labelchain.agents.action_sums import IMPOSSIBLE, ActionSums
+from labelchain.agents.chain_network import NetworkConfig, State
 from labelchain.agents.first_layers import of_sparse
-from labelchain.agents.steps import Steps
+from labelchain.agents.scaling import Scaling
+from labelchain.agents.steps import Steps, inputs_of
 from labelchain.agents.sum_network import SumNetwork
 
 
@@ -33,14 +35,35 @@ class CumulatedSums(PassPerChain):
         return sums[of_chain, steps]
 
 
-class SkipAfterwards(SumNetwork):
-    """The ``sum`` cell whose skip is added after the product."""
+class WithSkip(SumNetwork):
+    """The ``sum`` cell with a linear skip from the input to the logits."""
 
-    def _outputs(self, dropped: Tensor, inputs: Tensor, rows: Tensor) -> Tensor:
-        logits: Tensor = self.output(dropped)
-        if self.skip is not None:
-            logits += self.skip(inputs).index_select(0, rows)
-        return logits
+    state_parts = 4
+
+    def __init__(
+        self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"
+    ) -> None:
+        super().__init__(num_features, num_labels, config, scaling)
+        self.skip = nn.Linear(num_features, num_labels + 1, bias=False)
+
+    def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`ChainNetwork.at_steps`."""
+        logits, hidden = super().at_steps(features, chains, kept)
+        rows = inputs_of(chains, len(features))[kept.nonzero(as_tuple=True)[0]]
+        logits += self.skip(self._scaled(features)).index_select(0, rows)
+        return logits, hidden
+
+    def start(self, features: Tensor) -> State:
+        """See :meth:`ChainNetwork.start`."""
+        return (*super().start(features), *self._first(features, [self.skip]))
+
+    def advance(self, state: State, labels: Tensor) -> State:
+        """See :meth:`ChainNetwork.advance`."""
+        return (*super().advance(state[:-1], labels), state[-1])
+
+    def logits(self, state: State) -> Tensor:
+        """See :meth:`ChainNetwork.logits`."""
+        return super().logits(state[:-1]) + state[-1]
 
 
 class GatheredInput(SumNetwork):
@@ -59,7 +82,7 @@ class EveryStep(PassPerChain):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(EveryStep, CumulatedSums, SkipAfterwards, GatheredInput):
+class AsItWas(EveryStep, CumulatedSums, WithSkip, GatheredInput):
     """All of these."""
 
 

@@ -62,7 +62,7 @@ CHANGES = {
     "one pass for the chains drawn and given": Change(earlier.PassPerChain),
     "logits of a step summed in one pass": Change(patches=SUMS),
     "Adam in one operation": Change(patches=ADAM),
-    "the skip added by the product": Change(earlier.SkipAfterwards),
+    "no linear skip from the input to the logits": Change(earlier.WithSkip),
     "dropout masks from uniform numbers": Change(patches=DROPOUT),
     "dense products for the input of few rows": Change(earlier.GatheredInput),
 }

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+from same_models import assert_bit_equal, states
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents import checkpoints, training
@@ -40,25 +41,6 @@ class Counted:
 
 def train_counted(run, data, objective, progress=silent):
     return train(run, data, [Phase("counted", objective, run.settings.epochs, 1e-2)], progress)
-
-
-def states(run):
-    """Every tensor of a trained model by name."""
-    content = load_tensors(run.directory / "model.pt")
-    families = [(family, content[family]) for family in ("ranking", "label_set")]
-    return {
-        (family, number, name): tensor
-        for family, records in families
-        for number, record in enumerate(records)
-        for name, tensor in record["state"].items()
-    }
-
-
-def assert_bit_equal(one, other):
-    first, second = states(one), states(other)
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        assert torch.equal(tensor, second[name]), name
 
 
 def next_second():

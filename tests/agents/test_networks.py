@@ -165,14 +165,3 @@ def test_several_chains_of_an_input_in_one_pass_are_those_of_a_pass_each(cell, s
         together = net.at_steps_of(features, wanted)
         apart = [net.at_steps(features, *steps)[0] for steps in wanted]
     torch.testing.assert_close(together, torch.cat(apart))
-
-
-def test_the_linear_skip_is_left_out_where_it_would_be_most_of_the_network():
-    small, large = (build_network(n, 2_048, NetworkConfig(width=4), "none").eval() for n in (2_048, 2_049))
-    assert small.skip is not None
-    assert large.skip is None
-    features = torch.randn(2, 2_049)
-    with torch.no_grad():
-        logits, _ = large(features, torch.tensor([[3], [5]]))
-        state = large.advance(large.start(features), torch.tensor([3, 5]))
-        torch.testing.assert_close(large.logits(state), logits[:, 1], atol=1e-5, rtol=1e-5)
