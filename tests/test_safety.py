@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from labelchain.agents.checkpoints import FORMAT
 from labelchain.agents.runs import Run, RunError
 from labelchain.agents.settings import Settings
 from labelchain.baselines.comparison import compare
@@ -43,15 +44,15 @@ def mark(tmp_path):
 
 
 def as_checkpoint(path, payload):
-    torch.save({"format": 1, "ranking": [payload], "label_set": [payload], "epoch": payload}, path)
+    torch.save({"format": FORMAT, "ranking": [payload], "label_set": [payload], "epoch": payload}, path)
 
 
 def as_old_checkpoint(path, payload):
-    torch.save({"format": 1, "epoch": payload}, path, _use_new_zipfile_serialization=False)
+    torch.save({"format": FORMAT, "epoch": payload}, path, _use_new_zipfile_serialization=False)
 
 
 def as_pickle(path, payload):
-    path.write_bytes(pickle.dumps({"format": 1, "metrics": payload}))
+    path.write_bytes(pickle.dumps({"format": FORMAT, "metrics": payload}))
 
 
 def as_array(path, payload):

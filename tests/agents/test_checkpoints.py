@@ -9,6 +9,7 @@ import torch
 
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
+    FORMAT,
     load_chain_model,
     load_tensors,
     save_chain_model,
@@ -76,8 +77,8 @@ def test_compressed_archives_are_refused(tmp_path, record):
 
 
 def test_the_same_content_has_the_same_bytes_whatever_the_file_is_called(tmp_path, record):
-    save_tensors(tmp_path / "one.pt", {"format": 1, "record": record})
-    save_tensors(tmp_path / "other.pt", {"format": 1, "record": record})
+    save_tensors(tmp_path / "one.pt", {"format": FORMAT, "record": record})
+    save_tensors(tmp_path / "other.pt", {"format": FORMAT, "record": record})
     assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
 
 
@@ -99,7 +100,7 @@ class Taking:
 
 def test_a_pickle_that_names_anything_but_tensors_is_refused_before_it_is_read(tmp_path, record):
     for extra in (Taking(), torch.ones(2, dtype=torch.float64), torch.ones(2).to_sparse()):
-        save_tensors(tmp_path / "model.pt", {"format": 1, "record": record, "extra": extra})
+        save_tensors(tmp_path / "model.pt", {"format": FORMAT, "record": record, "extra": extra})
         with pytest.raises(RunError, match=r"it names .* expected float32 tensors and plain values"):
             load_tensors(tmp_path / "model.pt")
 
@@ -182,7 +183,7 @@ def test_networks_of_different_means_are_refused(tmp_path, record):
     ],
 )
 def test_a_wrong_model_is_refused(tmp_path, record, change, message):
-    content = {"format": 1, "ranking": [record], "label_set": [record], "max_labels": 3}
+    content = {"format": FORMAT, "ranking": [record], "label_set": [record], "max_labels": 3}
     save_tensors(tmp_path / "model.pt", content | change)
     with pytest.raises(RunError, match=f"does not describe a chain model .*{message}"):
         load_chain_model(tmp_path / "model.pt")

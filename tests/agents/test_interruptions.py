@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from labelchain.agents import checkpoints, training
 from labelchain.agents.chain_pg import train_chain_pg
-from labelchain.agents.checkpoints import load_chain_model, load_tensors
+from labelchain.agents.checkpoints import FORMAT, load_chain_model, load_tensors
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
 from labelchain.agents.runs import RunError
 from labelchain.agents.training import Phase, train
@@ -241,7 +241,8 @@ def test_a_damaged_last_checkpoint_is_refused_with_a_way_out(make_run, dataset, 
     last = run.directory / "last.pt"
     content = last.read_bytes()
     if damage in ("format", "list", "missing"):
-        torch.save({"format": {"format": 0}, "list": [1], "missing": {"format": 1, "epoch": 1}}[damage], last)
+        damaged = {"format": {"format": 0}, "list": [1], "missing": {"format": FORMAT, "epoch": 1}}
+        torch.save(damaged[damage], last)
     else:
         last.write_bytes({"empty": b"", "truncated": content[:-100], "text": b"no checkpoint"}[damage])
     with pytest.raises(RunError, match=r"last\.pt.*remove"):

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.checkpoints import (
+    FORMAT,
     load_chain_model,
     load_tensors,
     save_chain_model,
@@ -100,7 +101,7 @@ RECORD = {"num_features": 3, "num_labels": 4, "config": {"width": 4}, "scaling":
 )
 def test_a_checkpoint_that_describes_no_model_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
-    torch.save({"format": 1} | content, path)
+    torch.save({"format": FORMAT} | content, path)
     with pytest.raises(RunError, match=r"model\.pt does not describe a chain model .*train again"):
         load_chain_model(path)
 
@@ -108,7 +109,7 @@ def test_a_checkpoint_that_describes_no_model_is_refused(tmp_path, content):
 @pytest.mark.parametrize("content", [[1], {"a": 1}, {"format": "1"}, torch.ones(2)])
 def test_tensors_of_another_kind_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "model.pt")
-    with pytest.raises(RunError, match="is not a labelchain checkpoint of format 1"):
+    with pytest.raises(RunError, match=f"is not a labelchain checkpoint of format {FORMAT}"):
         load_tensors(tmp_path / "model.pt")
 
 

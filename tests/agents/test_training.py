@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.chain_pg import train_chain_pg
-from labelchain.agents.checkpoints import load_chain_model, load_tensors, save_tensors
+from labelchain.agents.checkpoints import FORMAT, load_chain_model, load_tensors, save_tensors
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
 from labelchain.agents.runs import Run, RunError, RunLogger
 from labelchain.agents.training import Phase, train
@@ -121,7 +121,7 @@ def test_damaged_checkpoints_are_refused_and_never_run(make_run, dataset, tmp_pa
     path, trap = run.directory / "model.pt", tmp_path / "trap"
     content = path.read_bytes()
     if damage == "payload":
-        torch.save({"format": 1, "ranking": Payload(trap)}, path)
+        torch.save({"format": FORMAT, "ranking": Payload(trap)}, path)
     elif damage == "format":
         torch.save({"format": 99}, path)
     else:
