@@ -30,11 +30,14 @@ EXPECTED_FAILED = {
     "check_classifiers_train": "expects a 1-D prediction of a y that is one column of 0 and 1",
     "check_estimator_sparse_array": "expects two columns of predict_proba for one label, not one",
     "check_estimator_sparse_matrix": "as check_estimator_sparse_array",
-    "check_classifiers_multilabel_output_format_predict_proba": (
-        "wants probabilities below 1; an estimate of a sure label is cut off at 1"
-    ),
 }
 """What scikit-learn's checks ask of classifiers that does not hold for one of label sets."""
+SKIPPED = {
+    "check_classifiers_multilabel_output_format_predict_proba": (
+        "wants probabilities below 1; an estimate of a sure label is cut off at 1 (if there is one)"
+    ),
+}
+"""The same of what holds by chance."""
 
 
 def data(num_rows=120, seed=0):
@@ -54,6 +57,8 @@ def _no_pictures(monkeypatch):
 
 @parametrize_with_checks([classifier()], expected_failed_checks=lambda _: {**EXPECTED_FAILED})
 def test_checks_of_scikit_learn(estimator, check):
+    if check.func.__name__ in SKIPPED:
+        pytest.skip(SKIPPED[check.func.__name__])
     check(estimator)
 
 
@@ -130,7 +135,9 @@ def test_labels_are_anything_hashable_that_sorts_and_numbers_too():
     X, Y = data()
     pairs = [[("label", int(i)) for i in np.flatnonzero(row)] for row in Y]
     model = classifier().fit(X, pairs)
-    assert model.predict_chain(X[:20])[0][0][0] in {("label", i) for i in range(5)}
+    found = {label for chain in model.predict_chain(X) for label, _ in chain}
+    assert found
+    assert found <= {("label", i) for i in range(5)}
     numbers = [{int(i) + 10 for i in np.flatnonzero(row)} for row in Y]
     assert classifier().fit(X, numbers).classes_.tolist() == [10, 11, 12, 13, 14]
     mixed = [["a", 1], *([["a"]] * (len(X) - 1))]
