@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from same_models import assert_bit_equal, states
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.chain_pg import train_chain_pg
@@ -23,23 +24,6 @@ def silent(share, note):
 def likelihood(run, dataset, progress=silent):
     objective = LikelihoodObjective(RandomOrder())
     return train(run, dataset, [Phase("random", objective, run.settings.epochs, 1e-2)], progress)
-
-
-def tensors(run):
-    """Every tensor of a run's model, by its place."""
-    content = load_tensors(run.directory / "model.pt")
-    return {
-        f"{family}/{number}/{name}": tensor
-        for family in ("ranking", "label_set")
-        for number, record in enumerate(content[family])
-        for name, tensor in record["state"].items()
-    }
-
-
-def assert_bit_equal(one, other):
-    first, second = tensors(one), tensors(other)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_the_same_seed_gives_bit_equal_models_and_another_does_not(make_run, dataset):
@@ -248,7 +232,7 @@ def test_bfloat16_trains_float32_parameters_to_about_the_same_loss(make_run, dat
     for precision in ("float32", "bfloat16"):
         run = make_run("always-random", epochs=2, precision=precision)
         likelihood(run, dataset)
-        assert {tensor.dtype for tensor in tensors(run).values()} == {torch.float32}
+        assert {tensor.dtype for tensor in states(run).values()} == {torch.float32}
         events = EventAccumulator(str(run.directory))
         events.Reload()
         losses[precision] = events.Scalars("train/loss")[-1].value

@@ -32,12 +32,8 @@ EXPECTED_FAILED = {
     "check_estimator_sparse_matrix": "as check_estimator_sparse_array",
 }
 """What scikit-learn's checks ask of classifiers that does not hold for one of label sets."""
-SKIPPED = {
-    "check_classifiers_multilabel_output_format_predict_proba": (
-        "wants probabilities below 1; an estimate of a sure label is cut off at 1 (if there is one)"
-    ),
-}
-"""The same of what holds by chance."""
+OPEN_INTERVAL = "check_classifiers_multilabel_output_format_predict_proba"
+"""Wants probabilities below 1; an estimate of a sure label is cut off at 1, if there is one."""
 
 
 def data(num_rows=120, seed=0):
@@ -57,9 +53,15 @@ def _no_pictures(monkeypatch):
 
 @parametrize_with_checks([classifier()], expected_failed_checks=lambda _: {**EXPECTED_FAILED})
 def test_checks_of_scikit_learn(estimator, check):
-    if check.func.__name__ in SKIPPED:
-        pytest.skip(SKIPPED[check.func.__name__])
-    check(estimator)
+    try:
+        check(estimator)
+    except AssertionError as error:
+        if (
+            check.func.__name__ != OPEN_INTERVAL
+            or "should therefore contain values between 0 and 1" not in str(error)
+        ):
+            raise
+        pytest.xfail("an estimate is cut off at 1")
 
 
 @pytest.mark.parametrize("learner", ["composite", "always-random", "binary-relevance", "classifier-chain"])
