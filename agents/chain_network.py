@@ -38,6 +38,9 @@ class NetworkConfig:
     """Size of a label's embedding (``gru``; the ``sum`` cell embeds labels in its state)."""
     hidden: int = 256
     """Size of the output layer's hidden units (``gru``)."""
+    slope: float = 0.0
+    """Slope of the hidden units below zero, in [0, 1] (``sum``): 0, which is ReLU, suits pixels and
+    measurements, 0.3 suits words."""
     dropout: float = 0.3
     """Dropout rate inside, one mask per chain."""
     input_dropout: float = 0.1
@@ -50,6 +53,8 @@ class NetworkConfig:
         for name in ("width", "embedding", "hidden"):
             if not 1 <= getattr(self, name) <= LARGEST:
                 raise ValueError(f"{name} must be from 1 to {LARGEST}, got {getattr(self, name)}")
+        if not 0.0 <= self.slope <= 1.0:
+            raise ValueError(f"slope must be in [0, 1], got {self.slope}")
         for name in ("dropout", "input_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

@@ -24,8 +24,9 @@ from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.files import save_beside
 
-FORMAT = 2
-"""Of files and of the networks in them: 1 had a linear skip from the input to the logits."""
+FORMAT = 3
+"""Of files and of the networks in them: 1 had a linear skip from the input to the logits, 2 a residual
+layer in the ``sum`` cell."""
 FAMILIES = ("ranking", "label_set")
 """What the networks of a model are selected for."""
 MOST_NETWORKS = 64

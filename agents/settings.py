@@ -164,8 +164,8 @@ def _parse(name: str, kind: str, text: str) -> Any:
 
 
 TUNED: dict[str, dict[str, Any]] = {
-    "bibtex": {"width": 512, "dropout": 0.8, "input_dropout": 0.1, "epochs": 20},
-    "delicious": {"width": 512, "dropout": 0.5, "input_dropout": 0.3, "epochs": 20},
+    "bibtex": {"width": 512, "slope": 0.3, "dropout": 0.8, "input_dropout": 0.1, "epochs": 20},
+    "delicious": {"width": 512, "slope": 0.3, "dropout": 0.5, "input_dropout": 0.3, "epochs": 20},
 }
 """Values chosen on the validation rows of single data sets."""
 
@@ -212,7 +212,8 @@ def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches
         raise ValueError(f"unknown preset {preset!r}: expected one of {', '.join(PRESETS)}")
     if preset == "nam2019":
         return Settings().with_changes(NAM2019)
-    general = {"width": 512, "dropout": 0.5, "input_dropout": 0.1, "epochs": 20} if dataset.is_sparse else {}
+    of_words = {"width": 512, "slope": 0.3, "dropout": 0.5, "input_dropout": 0.1, "epochs": 20}
+    general = of_words if dataset.is_sparse else {}
     settings = Settings().with_changes(TUNED.get(dataset.name, general))
     num_rows = len(dataset.rows("train"))
     if small_batches:

@@ -11,7 +11,7 @@ from labelchain.agents.steps import inputs_of
 
 
 class SumNetwork(ChainNetwork):
-    """The ``sum`` cell: projected input plus scaled sum of embeddings, layer-normalised, a residual layer."""
+    """The ``sum`` cell: projected input plus scaled sum of embeddings, layer-normalised; leaky ReLU units."""
 
     state_parts = 3
 
@@ -25,7 +25,6 @@ class SumNetwork(ChainNetwork):
         with torch.no_grad():
             self.embed.weight.mul_(0.02)
         self.norm = nn.LayerNorm(config.width)
-        self.residual = nn.Linear(config.width, config.width)
         self.output = nn.Linear(config.width, num_labels + 1)
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
@@ -33,8 +32,7 @@ class SumNetwork(ChainNetwork):
         rows = inputs_of(chains, len(features))[of_chain]
         scaled = self._sums(chains, of_chain, steps) / steps.clamp(min=1).sqrt()[:, None]
         masks = len(features), len(chains) // len(features), self.config.dropout, self.training
-        normed = self.norm(self.project(self._scaled(features)).index_select(0, rows) + scaled)
-        hidden = normed + torch.relu(self.residual(chain_dropout(normed, of_chain, *masks)))
+        hidden = self._units(self.project(self._scaled(features)).index_select(0, rows) + scaled)
         return precise(self.output(chain_dropout(hidden, of_chain, *masks))), hidden
 
     def _sums(self, chains: Tensor, of_chain: Tensor, steps: Tensor) -> Tensor:
@@ -56,6 +54,8 @@ class SumNetwork(ChainNetwork):
 
     def logits(self, state: State) -> Tensor:  # noqa: D102
         projected, sums, steps = state
-        normed = self.norm(projected + sums / steps.clamp(min=1).sqrt())
-        result: Tensor = self.output(normed + torch.relu(self.residual(normed)))
+        result: Tensor = self.output(self._units(projected + sums / steps.clamp(min=1).sqrt()))
         return result
+
+    def _units(self, inputs: Tensor) -> Tensor:
+        return nn.functional.leaky_relu(self.norm(inputs), self.config.slope)

@@ -85,11 +85,12 @@ def tune(
 
 
 def _proposal(trial: optuna.Trial, learner: str) -> dict[str, Any]:
-    """Settings to try: the size of the network, dropout and learning rates."""
+    """Settings to try: the size of the network, the slope of its units, dropout and learning rates."""
     changes: dict[str, Any] = {
         "width": trial.suggest_categorical("width", [128, 256, 512, 1024]),
         "dropout": round(trial.suggest_float("dropout", 0.0, 0.8, step=0.1), 1),
         "input_dropout": round(trial.suggest_float("input_dropout", 0.0, 0.5, step=0.1), 1),
+        "slope": round(trial.suggest_float("slope", 0.0, 0.5, step=0.1), 1),
         "learning_rate": trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
     }
     if learner in RL:

@@ -62,6 +62,7 @@ CHANGES = {
     "one pass for the chains drawn and given": Change(earlier.PassPerChain),
     "logits of a step summed in one pass": Change(patches=SUMS),
     "Adam in one operation": Change(patches=ADAM),
+    "no residual layer before the output": Change(earlier.WithResidual),
     "no linear skip from the input to the logits": Change(earlier.WithSkip),
     "dropout masks from uniform numbers": Change(patches=DROPOUT),
     "dense products for the input of few rows": Change(earlier.GatheredInput),
