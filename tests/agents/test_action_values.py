@@ -89,7 +89,7 @@ def test_it_learns_and_is_loaded(tmp_path):
         train_rows=np.arange(200),
         test_rows=np.arange(200, 300),
     )
-    settings = Settings(width=16, epochs=4, batch_size=16, learning_rate=0.01)
+    settings = Settings(width=32, epochs=4, batch_size=16, learning_rate=0.01)
     run = Run(tmp_path / "chain-q", "chain-q", "small", 0, settings)
     metrics = fit(run, data, lambda _share, _note: None, tmp_path)
     assert metrics["P@1"] > 70.0  # at most 82, the share of rows with a label; 38 by chance

@@ -65,7 +65,7 @@ def same(one, other):
 def test_the_identity_is_learned(cell, chosen):
     data = identity_data()
     env = ChainVecEnv(data, num_envs=4, reward="f1")
-    shape = SMALL["policy_kwargs"] | {"cell": cell, "dropout": 0.0, "input_dropout": 0.0}
+    shape = SMALL["policy_kwargs"] | {"cell": cell, "width": 32, "dropout": 0.0, "input_dropout": 0.0}
     model = ChainPG("ChainPolicy", env, 3e-3, **(SMALL | {"policy_kwargs": shape}), **chosen)
     model.learn(12_000 if chosen["estimator"] == "sampled" else 6_000)
     metrics = evaluate(policy_predictor(model, env.max_labels), data, "test").metrics
