@@ -30,10 +30,11 @@ class SumNetwork(ChainNetwork):
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         of_chain, steps = kept.nonzero(as_tuple=True)
         rows = inputs_of(chains, len(features))[of_chain]
-        scaled = self._sums(chains, of_chain, steps) / steps.clamp(min=1).sqrt()[:, None]
-        masks = len(features), len(chains) // len(features), self.config.dropout, self.training
-        hidden = self._units(self.project(self._scaled(features)).index_select(0, rows) + scaled)
-        return precise(self.output(chain_dropout(hidden, of_chain, *masks))), hidden
+        projected = self.project(self._scaled(features)).index_select(0, rows)
+        hidden = self._units(self._normed(projected, self._sums(chains, of_chain, steps), steps[:, None]))
+        copies = len(chains) // len(features)
+        dropped = chain_dropout(hidden, of_chain, len(features), copies, self.config.dropout, self.training)
+        return precise(self.output(dropped)), hidden
 
     def _sums(self, chains: Tensor, of_chain: Tensor, steps: Tensor) -> Tensor:
         """The sum of the embeddings of the labels before each step ``(m,)`` of a chain ``(m,)``."""
@@ -53,9 +54,12 @@ class SumNetwork(ChainNetwork):
         return projected, sums + self.embed(labels), steps + 1
 
     def logits(self, state: State) -> Tensor:  # noqa: D102
-        projected, sums, steps = state
-        result: Tensor = self.output(self._units(projected + sums / steps.clamp(min=1).sqrt()))
+        result: Tensor = self.output(self._units(self._normed(*state)))
         return result
 
-    def _units(self, inputs: Tensor) -> Tensor:
-        return nn.functional.leaky_relu(self.norm(inputs), self.config.slope)
+    def _normed(self, projected: Tensor, sums: Tensor, steps: Tensor) -> Tensor:
+        result: Tensor = self.norm(projected + sums / steps.clamp(min=1).sqrt())
+        return result
+
+    def _units(self, normed: Tensor) -> Tensor:
+        return nn.functional.leaky_relu(normed, self.config.slope)

@@ -68,7 +68,7 @@ class WithSkip(SumNetwork):
 
 
 class WithResidual(SumNetwork):
-    """The ``sum`` cell with a residual layer between its units and the output.
+    """The ``sum`` cell with a residual layer between its normalised state and the output.
 
     Dropout before it has a mask for each step, not for each chain, which takes about as long.
     """
@@ -79,11 +79,9 @@ class WithResidual(SumNetwork):
         super().__init__(num_features, num_labels, config, scaling)
         self.residual = nn.Linear(config.width, config.width)
 
-    def _units(self, inputs: Tensor) -> Tensor:
-        normed = self.norm(inputs)
-        result: Tensor = normed + torch.relu(
-            self.residual(dropout(normed, self.config.dropout, self.training))
-        )
+    def _units(self, normed: Tensor) -> Tensor:
+        dropped = dropout(normed, self.config.dropout, self.training)
+        result: Tensor = normed + torch.relu(self.residual(dropped))
         return result
 
 
