@@ -1,8 +1,7 @@
 """What the logits at steps of chains add up to; their gradient is one pass over them.
 
-Of the logits of a step, the objectives on drawn chains need two sums and those of a few labels. Put together
-from torch's operations, the gradient of each would fill a tensor of the size of all logits, and add it to the
-others.
+Of the logits of a step, the objectives need two sums and those of a few labels. Put together from torch's
+operations, the gradient of each would fill a tensor of the size of all logits, and add it to the others.
 """
 
 from __future__ import annotations
@@ -30,6 +29,11 @@ class ActionSums(NamedTuple):
     of_stop: Tensor
     of_right: Tensor
 
+    @property
+    def of_all(self) -> Tensor:
+        """Of any action, ``(m,)``."""
+        return torch.logaddexp(self.of_labels, self.of_stop)
+
 
 def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     """Add up the logits at each of ``m`` steps.
@@ -44,6 +48,28 @@ def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
     of_labels, of_stop, of_right = _Sums.apply(logits, out, right.clamp(min=0))  # type: ignore[no-untyped-call]
     impossible = (right < 0) | (of_right <= 0.5 * IMPOSSIBLE)
     return ActionSums(of_labels, of_stop, of_right.masked_fill(impossible, IMPOSSIBLE))
+
+
+def given_sums(logits: Tensor, right: Tensor) -> ActionSums:
+    """As :func:`action_sums`, at steps of given chains: nothing is taken out."""
+    stop = logits.shape[1] - 1
+    return action_sums(logits, torch.full((len(logits), 1), stop, device=logits.device), right)
+
+
+def log_likelihood(sums: ActionSums, targets: Tensor, stop: int) -> Tensor:
+    """The log-probability of the one right action of each step.
+
+    Args:
+        sums: At ``m`` steps; their first right label is that of :func:`one_right`.
+        targets: ``(m,)`` int64, the right actions.
+        stop: The action that is no label.
+    """
+    return torch.where(targets < stop, sums.of_right[:, 0], sums.of_stop) - sums.of_all
+
+
+def one_right(targets: Tensor, stop: int) -> Tensor:
+    """The right label of each step ``(m, 1)``, -1 where STOP is right, given the right actions ``(m,)``."""
+    return torch.where(targets < stop, targets, -1)[:, None]
 
 
 class _Sums(torch.autograd.Function):

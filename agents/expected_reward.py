@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from labelchain.agents.action_sums import ActionSums, action_sums
+from labelchain.agents.action_sums import ActionSums, action_sums, log_likelihood, one_right
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import (
@@ -104,8 +104,7 @@ class ExpectedRewardObjective:
         drawn = drawn_steps(actions, stop)
         # At the steps that are given, nothing is taken out, and one action is right.
         out = pad(labels_before(drawn, stop), (0, 0, 0, len(targets)), value=stop)
-        aims = torch.where(targets < stop, targets, -1)[:, None]
-        aims = pad(aims, (0, batch.labels.shape[1] - 1), value=-1)
+        aims = pad(one_right(targets, stop), (0, batch.labels.shape[1] - 1), value=-1)
         right = torch.cat([at_each_step(batch.labels, drawn), aims])
         logits = network.at_steps_of(batch.features, (drawn, given))
         sums = action_sums(logits, out, right)
@@ -113,9 +112,8 @@ class ExpectedRewardObjective:
         of_drawn = ActionSums(*(part[:num_drawn] for part in sums))
         of_given = ActionSums(*(part[num_drawn:] for part in sums))
         along = self.along(of_drawn, batch.labels, actions, stop)
-        of_target = torch.where(targets < stop, of_given.of_right[:, 0], of_given.of_stop)
         num_rows = rows_of_all(len(actions))
-        anchor = (torch.logaddexp(of_given.of_labels, of_given.of_stop) - of_target).sum() / num_rows
+        anchor = -log_likelihood(of_given, targets, stop).sum() / num_rows
         # Per step, so that long label sets do not drown the reward.
         anchor_weight = ANCHOR_WEIGHT * num_rows / total(len(targets))
         completion = along.completion[along.completing].sum() / total(int(along.completing.sum()))

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from labelchain.agents.action_sums import given_sums, log_likelihood, one_right
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.steps import Steps
 from labelchain.agents.whole_batch import rows_of_all, uniform
@@ -91,7 +92,9 @@ class LikelihoodObjective:
         """The negative log-likelihood of one chain per input."""
         steps, targets = self.steps(network, batch, generator)
         logits, _ = network.at_steps(batch.features, *steps)
-        loss = nn.functional.cross_entropy(logits, targets, reduction="sum") / rows_of_all(len(steps.chains))
+        stop = network.num_labels
+        sums = given_sums(logits, one_right(targets, stop))
+        loss = -log_likelihood(sums, targets, stop).sum() / rows_of_all(len(steps.chains))
         return loss, {"likelihood_loss": loss.item(), "env_steps": len(logits)}
 
     def steps(self, network: ChainNetwork, batch: Batch, generator: torch.Generator) -> tuple[Steps, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from labelchain.agents.action_sums import given_sums
 from labelchain.agents.chain_network import ChainNetwork
 from labelchain.agents.likelihood import Batch, Logs, RandomOrder, chain_targets, sort_by_keys
 from labelchain.agents.whole_batch import rows_of_all
@@ -36,20 +37,21 @@ def order_free_cross_entropy(logits: Tensor, chains: Tensor, kept: Tensor) -> Te
     """Cross-entropy of each step with the uniform distribution over the labels that follow in the chain.
 
     Args:
-        logits: ``(num_kept, L + 1)`` of the step after each prefix of ``chains``.
+        logits: ``(num_kept, L + 1)`` of the step after each prefix of ``chains``; their memory
+            is written over.
         chains: ``(n, length)`` int64, the true labels in any order, padded with -1.
         kept: ``(n, length + 1)`` bool, the steps that ``logits`` are of, row by row.
 
     Returns:
         Summed over steps, mean over inputs; a scalar.
     """
-    length, stop = chains.shape[1], logits.shape[-1] - 1
+    length = chains.shape[1]
     rows, steps = kept.nonzero(as_tuple=True)
     true = chains >= 0
     counts = true.sum(dim=1)[rows]
     missing = true[rows] & (torch.arange(length, device=chains.device) >= steps[:, None])
     shares = missing / (counts - steps).clamp(min=1)[:, None]
     # True labels are few: their logits are gathered, no target is spread over all L.
-    of_true = logits.gather(1, chains.clamp(min=0)[rows])
-    of_target = (of_true * shares).sum(dim=1) + logits[:, stop] * (steps == counts)
-    return (logits.logsumexp(dim=1) - of_target).sum() / rows_of_all(len(chains))
+    sums = given_sums(logits, chains[rows])
+    of_target = (sums.of_right * shares).sum(dim=1) + sums.of_stop * (steps == counts)
+    return (sums.of_all - of_target).sum() / rows_of_all(len(chains))
