@@ -59,8 +59,8 @@ class Settings(NetworkConfig):
     alpha: float = 0.5
     """Weight of the RL loss in the joint composite; the rest is the reordering loss."""
     mixing: Literal["validated", "equal"] = "validated"
-    """Weights of the two networks of the composite at output: chosen on the validation rows, for rankings and
-    for label sets apart, or 1/2 each (Nam et al. 2019)."""
+    """Weights of the two networks of the composite at output: 0.7 for that of RL unless the validation rows
+    clearly prefer another, for rankings and for label sets apart; or 1/2 each (Nam et al. 2019)."""
     label_set_metric: str = "f1_example"
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     max_labels: int | None = None

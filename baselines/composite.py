@@ -33,8 +33,8 @@ from labelchain.baselines.reordering import SampledOrder
 from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.metrics import row_scores
 
-WEIGHTS = (0.5, 0.7, 0.3, 0.9, 0.1)
-"""Weights of the second network that are tried; of equal gains the first wins."""
+WEIGHTS = (0.7, 0.5, 0.9, 0.3, 0.1)
+"""Weights of the second network that are tried; the first is taken unless another is clearly better."""
 
 
 class WeightedObjective:
@@ -102,9 +102,10 @@ def combine_outputs(
 def _mixed(
     records: list[Record], run: Run, dataset: MultilabelDataset, metric: str, equal: bool
 ) -> list[Record]:
-    """Networks with equal weights, or two with others if a validation metric clearly prefers them.
+    """Networks with equal weights, or two with those of :data:`WEIGHTS` that a validation metric prefers.
 
-    Validation rows may be few: other weights are taken only for a gain of more than its standard error.
+    Validation rows may be few: others than the first are taken only for a gain of more than its standard
+    error.
     """
     if equal:
         return [record | {"weight": 1.0 / len(records)} for record in records]
@@ -119,10 +120,10 @@ def _mixed(
         of_rows = row_scores(answers.labels, answers.predictions)
         return np.atleast_1d(of_rows.get(metric, answers.metrics[metric]))  # pooled ones have no rows
 
-    of_equal = scores(0.5)
+    of_first = scores(WEIGHTS[0])
 
     def sure_gain(weight: float) -> float:
-        gains = scores(weight) - of_equal
+        gains = scores(weight) - of_first
         return float(gains.mean() - gains.std() / len(gains) ** 0.5)
 
     return weighted(max(WEIGHTS, key=sure_gain))
