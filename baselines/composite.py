@@ -1,13 +1,13 @@
 """The composite of target reordering and reinforcement learning (Nam et al., ICML 2019), in both forms.
 
 *Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions
-are averaged while decoding (the paper's description), with weights that the validation rows select. *Joint*:
-one network trained on a weighted sum of both losses (the authors' code).
+are averaged while decoding (the paper's description), with weights that depend on the validation rows.
+*Joint*: one network trained on a weighted sum of both losses (the authors' code).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,9 @@ from labelchain.envs.metrics import row_scores
 
 WEIGHTS = (0.7, 0.5, 0.9, 0.3, 0.1)
 """Weights of the second network that are tried; the first is taken unless another is clearly better."""
+ERRORS = 2.0
+"""A gain is clear if it is more than so many of its standard errors over the validation rows, which may be
+few. A metric that pools all rows has no such error: any gain counts."""
 
 
 class WeightedObjective:
@@ -102,11 +105,7 @@ def combine_outputs(
 def _mixed(
     records: list[Record], run: Run, dataset: MultilabelDataset, metric: str, equal: bool
 ) -> list[Record]:
-    """Networks with equal weights, or two with those of :data:`WEIGHTS` that a validation metric prefers.
-
-    Validation rows may be few: others than the first are taken only for a gain of more than its standard
-    error.
-    """
+    """Networks with equal weights, or two with those of :data:`WEIGHTS` that a validation metric prefers."""
     if equal:
         return [record | {"weight": 1.0 / len(records)} for record in records]
     first, second = records
@@ -120,10 +119,19 @@ def _mixed(
         of_rows = row_scores(answers.labels, answers.predictions)
         return np.atleast_1d(of_rows.get(metric, answers.metrics[metric]))  # pooled ones have no rows
 
-    of_first = scores(WEIGHTS[0])
+    return weighted(clearly_best({weight: scores(weight) for weight in WEIGHTS}))
 
-    def sure_gain(weight: float) -> float:
-        gains = scores(weight) - of_first
-        return float(gains.mean() - gains.std() / len(gains) ** 0.5)
 
-    return weighted(max(WEIGHTS, key=sure_gain))
+def clearly_best(scores: Mapping[float, NDArray[np.float64]]) -> float:
+    """The first key, or the one whose gain over it is the largest in excess of :data:`ERRORS`.
+
+    Args:
+        scores: Of the same rows each, ``(n,)``; or one for all of them, ``(1,)``.
+    """
+    first = next(iter(scores))
+
+    def sure_gain(key: float) -> float:
+        gains = scores[key] - scores[first]
+        return float(gains.mean() - ERRORS * gains.std() / len(gains) ** 0.5)
+
+    return max(scores, key=sure_gain)  # that of the first is 0

@@ -13,7 +13,7 @@ from labelchain.agents.network_records import network_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.policy_gradient import PolicyGradientObjective
 from labelchain.agents.runs import Run, RunError
-from labelchain.baselines.composite import WEIGHTS, WeightedObjective
+from labelchain.baselines.composite import WEIGHTS, WeightedObjective, clearly_best
 from labelchain.baselines.learners import fit
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.envs import evaluate
@@ -95,6 +95,7 @@ def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, mixing):
         for name in ("target-reordering", "chain-pg")
     ]
     features = dataset.dense_features(dataset.rows("test"))
+    content = load_tensors(composed.directory / "model.pt")
     found = load_chain_model(composed.directory / "model.pt").predict(features)
     for family, predicted in (("ranking", found.ranking), ("label_set", found.chains)):
         networks = [network_of(part[family][0]) for part in parts]
@@ -106,13 +107,31 @@ def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, mixing):
             answers = evaluate(ChainPredictor(average(weight), limit), dataset, "validation")
             return row_scores(answers.labels, answers.predictions)[selection[family]]
 
-        def sure_gain(weight, rows=rows):
-            gains = rows(weight) - rows(WEIGHTS[0])
-            return gains.mean() - gains.std() / len(gains) ** 0.5
-
-        average = average(max(WEIGHTS, key=sure_gain) if mixing == "validated" else 0.5)
+        validated = clearly_best({weight: rows(weight) for weight in WEIGHTS})
+        weight = validated if mixing == "validated" else 0.5
+        assert [record["weight"] for record in content[family]] == pytest.approx([1.0 - weight, weight])
+        average = average(weight)
         expected = decode_greedily(average, torch.from_numpy(features), limit)
         np.testing.assert_array_equal(predicted, expected.ranking if family == "ranking" else expected.chains)
+
+
+@pytest.mark.parametrize(
+    ("gains", "chosen"),
+    [
+        ([[0.0, 0.0, 0.0, 0.0]], 0.7),
+        ([[1.0, 1.0, 1.0, -1.0]], 0.7),  # 0.5 with a standard error of 0.43
+        ([[1.0, 1.0, 1.0, 0.0]], 0.5),  # 0.75 with one of 0.22
+        ([[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 0.0]], 0.5),  # 1.5 with one of 0.43 is less sure than 1
+        ([[-1.0, -1.0, -1.0, -1.0]], 0.7),
+        ([[0.01]], 0.5),  # of a metric that pools all rows
+        ([[-0.01], [0.02]], 0.9),
+    ],
+)
+def test_other_weights_are_taken_for_a_clear_gain_alone(gains, chosen):
+    scores = {WEIGHTS[0]: np.ones(len(gains[0]))}
+    scores |= {weight: 1.0 + np.array(gain) for weight, gain in zip((0.5, 0.9), gains, strict=False)}
+    assert WEIGHTS[0] == 0.7
+    assert clearly_best(scores) == chosen
 
 
 def test_networks_of_values_are_averaged_by_the_mean_of_their_log_odds(make_run, dataset):
