@@ -20,7 +20,7 @@ from labelchain.agents.chain_algorithm import ChainAlgorithm
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.chain_policy import ChainPolicy
 from labelchain.agents.gradient_step import gradient_step
-from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, chain_steps
+from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, RandomOrder, count_steps
 from labelchain.agents.policy_gradient import Baseline, RLObjective, Rollout
 from labelchain.agents.settings import Settings
 from labelchain.agents.time_steps import TimeSteps
@@ -143,7 +143,7 @@ class ChainPG(ChainAlgorithm):
         callback.on_rollout_start()
         if self._warming_up:
             stops = torch.full_like(batch.labels[:, :1], self.policy.network.num_labels)
-            rollout = Rollout(torch.cat([batch.labels, stops], dim=1), chain_steps(batch.labels))
+            rollout = Rollout(torch.cat([batch.labels, stops], dim=1), count_steps(batch.labels))
         else:
             rollout = self._objective.draw(self.policy.network, batch, generator)
         steps = self._time_steps(rollout, batch)

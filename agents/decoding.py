@@ -101,7 +101,7 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
             running.emit(label[going])
     in_set = torch.arange(length, device=features.device) < stopped_at[:, None]
     chains = torch.where(in_set, out, -1)
-    longest = max(1, int((chains >= 0).sum(dim=1).max()))
+    longest = max(1, int((chains >= 0).sum(dim=1).max())) if num_rows else 1
     return Predictions(out[:, :RANKED].cpu().numpy(), chains[:, :longest].cpu().numpy())
 
 

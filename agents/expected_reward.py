@@ -1,8 +1,9 @@
 """The expected reward of every action along sampled chains (``estimator="all-actions"``).
 
 The labels of a training input are known, and with them the reward of every action: instead of the one sampled
-action, the loss weighs all of them by their probability. The field's names for this are mean actor-critic (A.
-Allen et al. 2017) and expected policy gradients (K. Ciosek, S. Whiteson 2018).
+action, the loss weighs all of them by their probability, and their immediate reward stands in the place of
+their value. The field's names for such sums are mean actor-critic (A. Allen et al. 2017) and expected policy
+gradients (K. Ciosek, S. Whiteson 2018).
 
 The gradient of an expected reward is small where it is needed most: where the policy gives right labels
 little probability. For rewards of ranks the probability p of the right labels is therefore replaced by
@@ -31,7 +32,7 @@ from labelchain.agents.likelihood import (
     LikelihoodObjective,
     Logs,
     RandomOrder,
-    chain_steps,
+    count_steps,
 )
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.steps import at_each_step, drawn_steps, labels_before
@@ -43,7 +44,7 @@ ANCHOR_STEPS = 4
 """The anchor looks at so many steps of a chain: all of long ones would cost more than the chains drawn."""
 COMPLETION_WEIGHT = 0.5
 SMALLEST = 1e-6
-"""Probabilities below have no gradient, which would be without bound."""
+"""Lower probabilities count as this one, and have no gradient: at 0 a power below 1 has none."""
 
 
 class Along(NamedTuple):
@@ -92,7 +93,7 @@ class ExpectedRewardObjective:
         """Sample a chain per input."""
         network.eval()  # chains are drawn from the policy that will be used, without dropout
         actions = sample_chains(network, batch.features, self.max_labels, generator, self.min_labels)
-        return Rollout(actions, int((actions >= 0).sum()) + chain_steps(batch.labels, ANCHOR_STEPS))
+        return Rollout(actions, int((actions >= 0).sum()) + count_steps(batch.labels, ANCHOR_STEPS))
 
     def loss_on(
         self, network: ChainNetwork, batch: Batch, rollout: Rollout, generator: torch.Generator
@@ -118,7 +119,7 @@ class ExpectedRewardObjective:
         anchor_weight = ANCHOR_WEIGHT * num_rows / total(len(targets))
         completion = along.completion[along.completing].sum() / total(int(along.completing.sum()))
         logs: Logs = {
-            "likelihood_loss": anchor.item(),
+            "anchor_loss": anchor.item(),
             "completion": completion.item(),
             "expected_reward": along.expected.sum().item() / num_rows,
             "env_steps": rollout.env_steps,

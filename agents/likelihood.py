@@ -108,7 +108,7 @@ class LikelihoodObjective:
         return Steps(chains, kept), targets[kept]
 
 
-def chain_steps(chains: Tensor, most: int | None = None) -> int:
+def count_steps(chains: Tensor, most: int | None = None) -> int:
     """Environment steps of given chains ``(n, length)``, padded with -1: their labels, and a STOP each.
 
     Args:

@@ -20,10 +20,16 @@ class OutputLayer(nn.Linear):
     to half as long again as one into rows that begin at whole vectors.
     """
 
+    bias: nn.Parameter  # always there
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+
     def forward(self, hidden: Tensor) -> Tensor:
         """The results ``(n, out_features)``; their rows may have gaps between them."""
-        whole = self.out_features % VECTOR == 0 or len(hidden) * self.out_features < FEWEST_RESULTS
-        if whole or hidden.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        few = len(hidden) * self.out_features < FEWEST_RESULTS
+        elsewhere = hidden.device.type != "cpu" or torch.is_autocast_enabled("cpu")
+        if few or elsewhere or self.out_features % VECTOR == 0:
             return super().forward(hidden)
         result: Tensor = _Product.apply(hidden, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result
@@ -37,7 +43,7 @@ class _Product(torch.autograd.Function):
         ctx.save_for_backward(hidden, weight)
         columns = len(weight)
         stride = -(-columns // VECTOR) * VECTOR
-        result = torch.empty_strided((len(hidden), columns), (stride, 1), dtype=hidden.dtype)
+        result = hidden.new_empty_strided((len(hidden), columns), (stride, 1))
         return torch.addmm(bias, hidden, weight.t(), out=result)
 
     @staticmethod

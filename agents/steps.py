@@ -38,10 +38,10 @@ def inputs_of(chains: Tensor, num_inputs: int) -> Tensor:
         num_inputs: n.
 
     Raises:
-        ValueError: If the inputs do not all have as many chains.
+        ValueError: If there are no inputs, or not as many chains of each.
     """
-    if len(chains) % num_inputs:
-        raise ValueError(f"{len(chains)} chains of {num_inputs} inputs: expected as many of each input")
+    if num_inputs == 0 or len(chains) % num_inputs:
+        raise ValueError(f"{len(chains)} chains of {num_inputs} inputs: expected inputs, and as many of each")
     return torch.arange(num_inputs, device=chains.device).repeat(len(chains) // num_inputs)
 
 

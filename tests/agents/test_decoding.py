@@ -177,3 +177,11 @@ def test_label_sets_alone_are_those_of_the_prediction():
     both = [np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=-1) for c in (expected, found)]
     np.testing.assert_array_equal(*both)
     assert len({*(expected >= 0).sum(axis=1).tolist()}) > 1  # chains of several lengths
+
+
+def test_no_rows_have_no_answers():
+    predictor = ChainPredictor(TableModel(4), 3)
+    nothing = np.zeros((0, 1), np.float32)
+    found = predictor.predict(nothing)
+    assert (found.ranking.shape, found.chains.shape) == ((0, 4), (0, 1))
+    assert predictor.label_sets(nothing).shape == (0, 1)

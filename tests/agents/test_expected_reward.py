@@ -29,7 +29,7 @@ def test_it_is_the_anchor_completion_and_the_expected_reward(cell, reward):
 
     given = LikelihoodObjective(RandomOrder(), ANCHOR_STEPS)
     anchor, anchor_logs = given.loss(net, batch, torch.Generator().manual_seed(2))
-    assert logs["likelihood_loss"] == pytest.approx(anchor.item(), rel=1e-5)
+    assert logs["anchor_loss"] == pytest.approx(anchor.item(), rel=1e-5)
     assert anchor_logs["env_steps"] == 4 + 2 + 1 + 3
     per_step = anchor * len(labels) / anchor_logs["env_steps"]
     expected = ANCHOR_WEIGHT * per_step - COMPLETION_WEIGHT * logs["completion"] - logs["expected_reward"]

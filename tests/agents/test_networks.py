@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelchain.agents.chain_network import NetworkConfig, Steps
+from labelchain.agents.chain_network import NetworkConfig, Steps, chain_dropout
 from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.scaling import InputScaler, scaling_for
 from labelchain.envs import load_dataset
@@ -60,11 +60,7 @@ def test_only_the_sum_cell_forgets_the_order_of_the_prefix(cell, same):
     assert torch.allclose(one[0, 3], other[0, 3], atol=1e-6) == same
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_dropout_draws_one_mask_per_chain_and_keeps_the_mean(cell):
-    from labelchain.agents.chain_network import chain_dropout
-
-    del cell
+def test_dropout_draws_one_mask_per_chain_and_keeps_the_mean():
     torch.manual_seed(0)
     values, of_chain = torch.ones(6000, 4), torch.arange(2000).repeat_interleave(3)
     dropped = chain_dropout(values, of_chain, 1000, 2, 0.3, training=True)

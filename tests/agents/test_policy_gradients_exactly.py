@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_chains import emitted_before
 
+from labelchain.agents.action_sums import given_sums, log_likelihood, one_right
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import (
@@ -167,7 +168,7 @@ def test_returns_are_what_a_loop_adds_up(num_rows, length, discount, seed):
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 2**31))
 @settings(max_examples=30)
-def test_cross_entropy_is_the_sum_over_the_chain_and_its_stop(num_rows, num_labels, seed):
+def test_the_likelihood_is_that_of_the_chain_and_its_stop(num_rows, num_labels, seed):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(0, num_labels + 1, num_rows)
     chains = np.stack([rng.permutation(num_labels) for _ in range(num_rows)]).astype(np.int64)
@@ -176,7 +177,8 @@ def test_cross_entropy_is_the_sum_over_the_chain_and_its_stop(num_rows, num_labe
     logits.requires_grad_()
     targets = chain_targets(torch.from_numpy(chains), num_labels)
     kept = targets >= 0
-    loss = torch.nn.functional.cross_entropy(logits[kept], targets[kept], reduction="sum") / num_rows
+    sums = given_sums(logits[kept].clone(), one_right(targets[kept], num_labels))
+    loss = -log_likelihood(sums, targets[kept], num_labels).sum() / num_rows
     expected = torch.zeros((), dtype=torch.float64)
     for row in range(num_rows):
         log_probs = logits[row].log_softmax(dim=-1)

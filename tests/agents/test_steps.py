@@ -43,5 +43,7 @@ def test_logits_without_what_is_out(num_labels, length, seed):
 
 def test_chains_come_by_their_inputs_in_turn():
     assert inputs_of(torch.zeros(6, 2), 3).tolist() == [0, 1, 2, 0, 1, 2]
-    with pytest.raises(ValueError, match="7 chains of 3 inputs: expected as many of each input"):
-        inputs_of(torch.zeros(7, 2), 3)
+    for chains, inputs in ((7, 3), (0, 0)):
+        message = f"{chains} chains of {inputs} inputs: expected inputs, and as many of each"
+        with pytest.raises(ValueError, match=message):
+            inputs_of(torch.zeros(chains, 2), inputs)
