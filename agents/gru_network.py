@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig, State, chain_dropout, precise
-from labelchain.agents.output_layer import OutputLayer
 from labelchain.agents.scaling import Scaling
 from labelchain.agents.steps import inputs_of
 
@@ -35,7 +34,7 @@ class GRUNetwork(ChainNetwork):
         self.input_norm = nn.LayerNorm(3 * width)
         self.state_norm = nn.LayerNorm(3 * width)
         self.mix = nn.Linear(embedding + width, config.hidden)
-        self.output = OutputLayer(config.hidden, num_labels + 1)
+        self.output = nn.Linear(config.hidden, num_labels + 1)
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         inputs = self._scaled(features)

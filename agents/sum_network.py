@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from labelchain.agents.chain_network import ChainNetwork, NetworkConfig, State, chain_dropout, precise
-from labelchain.agents.output_layer import OutputLayer
 from labelchain.agents.scaling import Scaling
 from labelchain.agents.steps import inputs_of
 
@@ -26,7 +25,7 @@ class SumNetwork(ChainNetwork):
         with torch.no_grad():
             self.embed.weight.mul_(0.02)
         self.norm = nn.LayerNorm(config.width)
-        self.output = OutputLayer(config.width, num_labels + 1)
+        self.output = nn.Linear(config.width, num_labels + 1)
 
     def at_steps(self, features: Tensor, chains: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         of_chain, steps = kept.nonzero(as_tuple=True)

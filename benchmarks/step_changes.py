@@ -53,7 +53,6 @@ class Change:
 DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
 DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
 SUMS = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
-DENSE = {"labelchain.agents.output_layer.VECTOR": 1}
 ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
@@ -62,7 +61,6 @@ CHANGES = {
     "one random number for an action drawn, not one for each label": Change(patches=DRAW),
     "one pass for the chains drawn and given": Change(earlier.PassPerChain),
     "logits of a step summed in one pass": Change(patches=SUMS),
-    "logits in rows that begin at whole vectors": Change(patches=DENSE),
     "Adam in one operation": Change(patches=ADAM),
     "no residual layer before the output": Change(earlier.WithResidual),
     "no linear skip from the input to the logits": Change(earlier.WithSkip),
@@ -70,7 +68,7 @@ CHANGES = {
     "dense products for the input of few rows": Change(earlier.GatheredInput),
 }
 NOTHING = Change()
-EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS | DENSE, whole_anchor=True)
+EVERYTHING = Change(earlier.AsItWas, DROPOUT | DRAW | ADAM | SUMS, whole_anchor=True)
 
 
 def step(dataset: MultilabelDataset, width: int, without: Change) -> Work:

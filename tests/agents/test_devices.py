@@ -8,7 +8,6 @@ import torch
 from pretended_device import Pretended
 from same_models import assert_bit_equal
 
-from labelchain.agents import output_layer
 from labelchain.agents import train as script
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.chain_pg_algorithm import ChainPG
@@ -112,8 +111,7 @@ def records(request, make_run, make_dataset):
         return data, [record_of(make_network(data, config)) | {"weight": weight} for weight in (0.3, 0.7)]
 
 
-def test_every_decoding_is_the_same_on_a_device(records, pretended, monkeypatch):
-    monkeypatch.setattr(output_layer, "FEWEST_RESULTS", 0)
+def test_every_decoding_is_the_same_on_a_device(records, pretended):
     data, networks = records
     features = data.dense_features(data.rows("test"))
     predictors = [chain_predictor(networks, 4, device) for device in (pretended.device, CPU)]
