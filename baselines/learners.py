@@ -38,7 +38,7 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-VALUE_ENSEMBLE = "five-chain-q"
+VALUE_ENSEMBLE = "three-chain-q"
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
@@ -176,10 +176,10 @@ LEARNERS: dict[str, Learner] = {
         parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
     ),
     VALUE_ENSEMBLE: Learner(
-        "chain-q from five seeds, log-odds averaged while decoding",
+        "chain-q from three seeds, log-odds averaged while decoding",
         None,
         _load_chain,
-        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(5)),
+        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(3)),
         mean="geometric",  # their logits are the log-odds of values: the mean of those
     ),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),

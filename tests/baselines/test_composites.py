@@ -135,10 +135,10 @@ def test_other_weights_are_taken_for_a_clear_gain_alone(gains, chosen):
 
 
 def test_networks_of_values_are_averaged_by_the_mean_of_their_log_odds(make_run, dataset):
-    ensemble = make_run("five-chain-q", epochs=1)
+    ensemble = make_run("three-chain-q", epochs=1)
     fit(ensemble, dataset, silent)
     content = load_tensors(ensemble.directory / "model.pt")
-    assert [(record["mean"], record["weight"]) for record in content["ranking"]] == [("geometric", 1 / 5)] * 5
+    assert [(record["mean"], record["weight"]) for record in content["ranking"]] == [("geometric", 1 / 3)] * 3
     networks = [network_of(record) for record in content["ranking"]]
     features = dataset.dense_features(dataset.rows("test"))
     with torch.no_grad():
