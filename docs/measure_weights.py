@@ -14,11 +14,12 @@ import numpy as np
 from labelchain.agents.checkpoints import chain_predictor, load_chain_records
 from labelchain.agents.devices import CPU
 from labelchain.agents.runs import Run
+from labelchain.baselines.composite import WEIGHTS
 from labelchain.baselines.learners import LEARNERS
 from labelchain.envs import MultilabelDataset, evaluate, load_dataset
 
-WEIGHTS = (0.1, 0.3, 0.5, 0.7, 0.9)
-HEADS = ("data", "metric", "seeds", *map(str, WEIGHTS))
+ASCENDING = sorted(WEIGHTS)
+HEADS = ("data", "metric", "seeds", *map(str, ASCENDING))
 
 
 def scores(first: Path, second: Path, dataset: MultilabelDataset) -> dict[str, list[float]]:
@@ -27,7 +28,7 @@ def scores(first: Path, second: Path, dataset: MultilabelDataset) -> dict[str, l
     found = {}
     for family, metric in Run.open(second).settings.selection().items():
         one, other = (content[family][0] | {"mean": "arithmetic"} for content in contents)
-        mixed = [[one | {"weight": 1.0 - weight}, other | {"weight": weight}] for weight in WEIGHTS]
+        mixed = [[one | {"weight": 1.0 - weight}, other | {"weight": weight}] for weight in ASCENDING]
         predictors = [chain_predictor(records, contents[1]["max_labels"], CPU) for records in mixed]
         found[metric] = [evaluate(each, dataset, "validation").metrics[metric] for each in predictors]
     return found
