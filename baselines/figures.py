@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
 from labelchain.baselines.report import HEADINGS, SHOWN
@@ -104,6 +105,9 @@ def write_times(results: Results, seconds: Mapping[str, Sequence[float]], path: 
             place = statistics.fmean(seconds[learner]), results["learners"][learner][metric]["mean"]
             axes.plot(*place, marker, color=colour_of(learner), ms=7, alpha=0.8, label=learner)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("seconds, parts included")
         axes.set_ylabel(HEADINGS.get(metric, metric))
         axes.grid(alpha=0.25)
