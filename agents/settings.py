@@ -188,8 +188,6 @@ NAM2019: dict[str, Any] = {
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
 FEWEST_STEPS = 350
 """Gradient steps of the shortest training: after fewer, networks have not learned when to stop."""
-FEW_ROWS, RL_RATE_OF_FEW = 2_000, 3e-4
-"""With its usual learning rate, RL learns fewer rows of dense features than that by heart."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 8
 """What makes batches small: so many steps in an epoch, unless a batch would have fewer rows than that."""
 PRESETS = ("fast", "nam2019")
@@ -200,7 +198,7 @@ def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches
     """The settings that suit a data set: tuned ones, or else by the kind of its features.
 
     Few rows of dense features are passed over more often, for at least :data:`FEWEST_STEPS` gradient
-    steps in all, and RL has a lower learning rate.
+    steps in all.
 
     Args:
         dataset: The data.
@@ -221,9 +219,7 @@ def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches
     if small_batches:
         batch_size = max(SMALLEST_BATCH, num_rows // STEPS_PER_EPOCH)
         settings = settings.with_changes({"batch_size": min(settings.batch_size, batch_size)})
-    if dataset.is_sparse:  # of few rows of words, longer trainings and lower rates rank worse
+    if dataset.is_sparse:  # of few rows of words, longer trainings rank worse
         return settings
-    if num_rows < FEW_ROWS:
-        settings = settings.with_changes({"rl_learning_rate": RL_RATE_OF_FEW})
     steps_per_epoch = math.ceil(num_rows / settings.batch_size)
     return settings.with_changes({"epochs": max(settings.epochs, math.ceil(FEWEST_STEPS / steps_per_epoch))})
