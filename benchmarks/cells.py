@@ -104,7 +104,7 @@ def against_naive(trainer: Trainer, chosen: Options) -> list[Comparison]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer all questions."""
-    chosen = options("Training speed of the cells.", arguments)
+    chosen = options(__doc__, arguments)
     trainer = Trainer(load_dataset("digit-scenes" if chosen.tiny else "delicious"), 8 if chosen.tiny else 512)
     report("cells", [*cell_against_cell(trainer, chosen), *against_naive(trainer, chosen)], chosen)
 

@@ -93,7 +93,7 @@ def compared(learner: str, size: Size, chosen: Options, folder: Path) -> Compari
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
-    chosen = options("One network in two processes, against one.", arguments)
+    chosen = options(__doc__, arguments, seconds=False)
     size = TINY if chosen.tiny else SIZE
     with tempfile.TemporaryDirectory() as folder:
         learners = LEARNERS[:1] if chosen.tiny else LEARNERS

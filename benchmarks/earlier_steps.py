@@ -101,7 +101,11 @@ class EveryStep(PassPerChain):
         return logits.view(*kept.shape, -1)[kept], hidden.view(*kept.shape, -1)[kept]
 
 
-class AsItWas(EveryStep, CumulatedSums, WithSkip, WithResidual, GatheredInput):
+class SameNetwork(EveryStep, CumulatedSums, GatheredInput):
+    """All of these that compute what the ``sum`` cell does."""
+
+
+class AsItWas(SameNetwork, WithSkip, WithResidual):
     """All of these."""
 
 

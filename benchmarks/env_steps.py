@@ -97,15 +97,15 @@ def by_index(num_envs: int, columns: int, chosen: Options) -> Comparison:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer all questions."""
-    chosen = options("Environment steps per second.", arguments)
+    chosen = options(__doc__, arguments)
     num_envs = 8 if chosen.tiny else 1_024
     names = ["digit-scenes"] if chosen.tiny else ["digit-scenes", "delicious"]
     comparisons = [against_sync(load_dataset(name), num_envs, chosen) for name in names]
     comparisons += [
-        against_cartpole("features", None, num_envs, chosen),
-        against_cartpole("features", 0.25, num_envs, chosen, copy=False),
-        against_cartpole("index", None, num_envs, chosen),
-        against_cartpole("index", 0.5, num_envs, chosen, copy=False),
+        against_cartpole("features", 0.25, num_envs, chosen),
+        against_cartpole("features", None, num_envs, chosen, copy=False),
+        against_cartpole("index", 0.5, num_envs, chosen),
+        against_cartpole("index", None, num_envs, chosen, copy=False),
         against_cartpole("index", None, num_envs, chosen, read_infos=True),
         by_index(num_envs, 300 if chosen.tiny else 30_000, chosen),
     ]

@@ -64,7 +64,7 @@ def answering(answer: Callable[[NDArray[np.float32]], object], dataset: Multilab
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train both, measure both."""
-    chosen = options("Inference against scikit-learn.", arguments)
+    chosen = options(__doc__, arguments)
     dataset = load_dataset("digit-scenes" if chosen.tiny else "bibtex")
     changes = {"epochs": 2, "width": 8} if chosen.tiny else {}
     predictor = trained(dataset, chosen.out / f"{dataset.name}-chain-pg", **changes)

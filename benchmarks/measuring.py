@@ -11,7 +11,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from threadpoolctl import threadpool_limits
 
 from labelchain.envs.files import written_beside
 
@@ -78,20 +79,48 @@ class Options:
     repeats: int
     seconds: float
     out: Path
+    whole: bool = False
 
 
-def options(description: str, arguments: Sequence[str] | None) -> Options:
-    """Read the command line, and keep torch to one thread."""
-    parser = argparse.ArgumentParser(description=description)
+def one_thread() -> None:
+    """Keep this process to one thread: torch, BLAS and OpenMP, ours and the peers'."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def options(
+    description: str | None, arguments: Sequence[str] | None, seconds: bool = True, whole: str = ""
+) -> Options:
+    """Read the command line, and keep to one thread.
+
+    Args:
+        description: The benchmark's docstring.
+        arguments: Of the command line; by default those of this process.
+        seconds: Whether it can be told how long to measure.
+        whole: What the switch ``--whole`` does, if it has one.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=7, help="runs of each, alternating (default: 7)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="shortest run (default: 1)")
-    parser.add_argument("--tiny", action="store_true", help="tiny sizes and built-in data, to try it out")
+    if seconds:
+        parser.add_argument(
+            "--seconds", type=float, default=1.0, help="of a run, at the shortest (default: 1)"
+        )
+    if whole:
+        parser.add_argument("--whole", action="store_true", help=whole)
+    parser.add_argument(
+        "--tiny", action="store_true", help="one run of tiny sizes and built-in data, to try it out"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help=f"folder for the JSON (default: {RESULTS})")
     args = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    if args.tiny:
-        args.repeats, args.seconds = 1, 0.0
-    return Options(args.tiny, args.repeats, args.seconds, args.out)
+    if args.repeats < 1:
+        parser.error(f"--repeats must be at least 1, got {args.repeats}")
+    one_thread()
+    shortest = args.seconds if seconds and not args.tiny else 0.0
+    return Options(
+        args.tiny, 1 if args.tiny else args.repeats, shortest, args.out, bool(whole) and args.whole
+    )
 
 
 def compare(
@@ -141,9 +170,12 @@ def machine() -> dict[str, str]:
     return {"machine": name, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-def report(name: str, comparisons: Sequence[Comparison], chosen: Options) -> None:
-    """Print a table, and write ``NAME.json``."""
-    table = Table("", "ours", "peer", "ratio", "runs", "target", title=name)
+def report(
+    name: str, comparisons: Sequence[Comparison], chosen: Options, more: Mapping[str, Any] | None = None
+) -> None:
+    """Print a table, and write ``NAME.json`` with these figures and more."""
+    question = Column("", overflow="fold", min_width=22)
+    table = Table(question, "ours", "peer", "ratio", "runs", "target", title=name)
     for one in comparisons:
         table.add_row(
             one.question,
@@ -151,13 +183,14 @@ def report(name: str, comparisons: Sequence[Comparison], chosen: Options) -> Non
             f"{one.peer}\n{short(statistics.median(one.peer_rates))} {one.unit}/s",
             f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.2f}-{max(one.ratios):.2f})",
             str(len(one.ratios)),
-            "" if one.target is None else f"{one.target:.3g} {'met' if one.met else 'missed'}",
+            "" if one.target is None or chosen.tiny else f"{one.target:.3g} {'met' if one.met else 'missed'}",
         )
     Console().print(table)
     for one in comparisons:
         for what, value in one.notes.items():
             Console().print(f"{what}: {value:.1f}")
-    write(name, {"comparisons": [asdict(one) | {"ratio": one.ratio} for one in comparisons]}, chosen)
+    figures = {"comparisons": [asdict(one) | {"ratio": one.ratio} for one in comparisons]}
+    write(name, figures | dict(more or {}), chosen)
 
 
 def write(name: str, content: dict[str, Any], chosen: Options) -> None:

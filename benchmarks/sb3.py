@@ -96,7 +96,7 @@ def learning(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer all questions."""
-    chosen = options("Speed with and beside Stable-Baselines3.", arguments)
+    chosen = options(__doc__, arguments)
     peers = {"tiny": TINY} if chosen.tiny else {"sb3-contrib's": SB3, "labelchain's": OURS}
     comparisons = [collection(*((4, 8) if chosen.tiny else (256, 16)), chosen)]
     for whose, settings in peers.items():

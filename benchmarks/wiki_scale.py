@@ -1,17 +1,19 @@
-"""Ten thousands of labels: time and memory against their number: ``python -m benchmarks.wiki_scale``.
+"""Tens of thousands of labels: time and memory against their number: ``python -m benchmarks.wiki_scale``.
 
 Data of the size of Wiki10-31K, synthetic: 14,000 training rows, 100,000 sparse features of which 670 are
 set in a row, 19 labels a row; words and labels follow Zipf's law. Each learner and number of labels has a
 process of its own, which trains some batches (median of the runs; an epoch is extrapolated from it), then a
-short epoch by ``labelchain.agents.training.train`` with all that belongs to one: validation, checkpoints,
-figures.
+short epoch, or a whole one (``--whole``), by ``labelchain.agents.training.train`` with all that belongs to
+one: validation, checkpoints, figures.
 """
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import resource
 import statistics
+import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import sparse
 
-from benchmarks.measuring import options, rate, write
+from benchmarks.measuring import one_thread, options, rate, write
 from benchmarks.training_steps import training
 from labelchain.agents.chain_pg import rl_objective
 from labelchain.agents.likelihood import LikelihoodObjective, Objective, RandomOrder
@@ -49,7 +51,7 @@ class Size:
     features_per_row: int = 670
     labels_per_row: int = 19
     batches: int = 2
-    """Gradient steps of the short epoch."""
+    """Gradient steps of the epoch that is trained."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,11 @@ class Measured:
     learner: str
     num_labels: int
     num_parameters: int
+    batch_seconds: list[float]
     seconds_per_epoch: float
     peak_gib: float
+    batches_trained: int
+    seconds_trained: float
 
 
 def zipf_rows(rng: np.random.Generator, num_rows: int, width: int, mean: int) -> NDArray[np.int64]:
@@ -92,10 +97,10 @@ def synthetic(size: Size) -> MultilabelDataset:
     )
 
 
-def seconds_per_batch(
+def batch_seconds(
     dataset: MultilabelDataset, settings: Settings, objective: Objective, repeats: int
-) -> float:
-    """The median of some runs of a batch each, after one that does not count."""
+) -> list[float]:
+    """Of some runs of a batch each, after one that does not count."""
     steps = training(dataset, settings, objective, batches=1)
 
     def work() -> int:
@@ -103,28 +108,32 @@ def seconds_per_batch(
         return 1
 
     work()
-    return statistics.median(1.0 / rate(work, 0.0) for _ in range(repeats))
+    return [1.0 / rate(work, 0.0) for _ in range(repeats)]
 
 
 def measure(learner: str, size: Size, repeats: int) -> Measured:
     """Train a little; meant for a process of its own."""
-    torch.set_num_threads(1)
+    one_thread()
     dataset = synthetic(size)
     settings = settings_for(dataset)
     objective: Objective = LikelihoodObjective(RandomOrder())
     if learner == "chain-pg":
         objective = rl_objective(settings, dataset)
-    epoch = seconds_per_batch(dataset, settings, objective, repeats) * size.num_rows / settings.batch_size
+    seconds = batch_seconds(dataset, settings, objective, repeats)
+    epoch = statistics.median(seconds) * size.num_rows / settings.batch_size
 
     rows = dataset.rows("train")[: size.batches * settings.batch_size]
     few = replace(dataset, splits={**dataset.splits, "train": rows})
     with TemporaryDirectory() as folder:
         run = Run(Path(folder), learner, dataset.name, 0, settings.with_changes({"epochs": 1}))
+        begun = time.process_time()
         train(run, few, [Phase(learner, objective, 1, settings.learning_rate)], lambda _share, _what: None)
+        trained = time.process_time() - begun
         model = torch.load(Path(folder) / "model.pt", weights_only=True)
     parameters = sum(tensor.numel() for tensor in model["ranking"][0]["state"].values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
-    return Measured(learner, size.num_labels, parameters, epoch, peak)
+    batches = math.ceil(len(rows) / settings.batch_size)
+    return Measured(learner, size.num_labels, parameters, seconds, epoch, peak, batches, trained)
 
 
 def draw(results: Sequence[Measured], path: Path) -> None:
@@ -151,12 +160,16 @@ def draw(results: Sequence[Measured], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all sizes."""
-    chosen = options("Time and memory with ten thousands of labels.", arguments)
+    whole = "train a whole epoch with the most labels, which takes a quarter of an hour"
+    chosen = options(__doc__, arguments, seconds=False, whole=whole)
     sizes = [Size(number) for number in (1_000, 3_000, 10_000, 30_000)]
+    if chosen.whole:
+        sizes[-1] = replace(sizes[-1], batches=sizes[-1].num_rows)  # no more than there are
     if chosen.tiny:
         sizes = [Size(number, 100, 200, 10, 3, 1) for number in (20,)]
     results = []
-    table = Table("learner", "labels", "parameters", "s/epoch", "peak GiB", title="wiki_scale")
+    heads = ("learner", "labels", "parameters", "s/epoch", "peak GiB", "batches trained", "in s")
+    table = Table(*heads, title="wiki_scale")
     spawn = multiprocessing.get_context("spawn")
     for learner in LEARNERS:
         for size in sizes:
@@ -169,6 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{result.num_parameters / 1e6:.1f} M",
                 f"{result.seconds_per_epoch:.1f}",
                 f"{result.peak_gib:.2f}",
+                str(result.batches_trained),
+                f"{result.seconds_trained:.0f}",
             )
     Console().print(table)
     write("wiki_scale", {"size": asdict(sizes[-1]), "results": [asdict(one) for one in results]}, chosen)
