@@ -1,7 +1,7 @@
 """What a training step is made of, and what each change to it gave: ``python -m benchmarks.step_changes``.
 
 A step of chain-pg on Delicious at width 512, batches of 128 rows: with all changes, without one of them at a
-time, and without any. Some are changes of the network or the loss; the others together are told apart. Then the
+time, and without any. Some change the network or the loss; the others together are told apart. Then the
 operations that take most time, without any and with all.
 """
 
