@@ -174,16 +174,15 @@ def report(
     name: str, comparisons: Sequence[Comparison], chosen: Options, more: Mapping[str, Any] | None = None
 ) -> None:
     """Print a table, and write ``NAME.json`` with these figures and more."""
-    question = Column("", overflow="fold", min_width=22)
-    table = Table(question, "ours", "peer", "ratio", "runs", "target", title=name)
+    columns = (Column(head, overflow="fold") for head in ("", "ours", "peer", "ratio", "target"))
+    table = Table(*columns, title=name, caption=f"medians of {len(comparisons[0].ratios)} runs")
     for one in comparisons:
         table.add_row(
             one.question,
             f"{one.ours}\n{short(statistics.median(one.ours_rates))} {one.unit}/s",
             f"{one.peer}\n{short(statistics.median(one.peer_rates))} {one.unit}/s",
-            f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.2f}-{max(one.ratios):.2f})",
-            str(len(one.ratios)),
-            "" if one.target is None or chosen.tiny else f"{one.target:.3g} {'met' if one.met else 'missed'}",
+            f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.3g}-{max(one.ratios):.3g})",
+            "" if one.target is None or chosen.tiny else f"{one.target:.3g}\n{'met' if one.met else 'missed'}",
         )
     Console().print(table)
     for one in comparisons:
