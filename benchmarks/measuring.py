@@ -177,12 +177,15 @@ def report(
     columns = (Column(head, overflow="fold") for head in ("", "ours", "peer", "ratio", "target"))
     table = Table(*columns, title=name, caption=f"medians of {len(comparisons[0].ratios)} runs")
     for one in comparisons:
+        verdict = "met" if one.met else "missed"
         table.add_row(
             one.question,
             f"{one.ours}\n{short(statistics.median(one.ours_rates))} {one.unit}/s",
             f"{one.peer}\n{short(statistics.median(one.peer_rates))} {one.unit}/s",
             f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.3g}-{max(one.ratios):.3g})",
-            "" if one.target is None or chosen.tiny else f"{one.target:.3g}\n{'met' if one.met else 'missed'}",
+            ""
+            if one.target is None or chosen.tiny
+            else f"{one.target:.3g}\n{'met' if one.met else 'missed'}",
         )
     Console().print(table)
     for one in comparisons:

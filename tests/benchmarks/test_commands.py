@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "name", ["cells", "data_parallel", "env_steps", "inference", "sb3", "step_changes", "wiki_scale"]
+    "name",
+    ["cells", "data_parallel", "env_steps", "growth", "inference", "sb3", "step_changes", "wiki_scale"],
 )
 def test_it_runs_and_writes_json(name, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(ROOT))
@@ -23,10 +24,10 @@ def test_it_runs_and_writes_json(name, tmp_path, monkeypatch, capsys):
     written = json.loads((tmp_path / f"{name}.json").read_text())
     assert written["benchmark"] == name
     assert {"machine", "python", "torch"} <= written["machine"].keys()
-    if name == "wiki_scale":
+    if name in ("growth", "wiki_scale"):
         assert {one["learner"] for one in written["results"]} == {"always-random", "chain-pg"}
         assert all(one["peak_gib"] > 0 for one in written["results"])
-        assert (tmp_path / "wiki_scale.png").exists()
+        assert (tmp_path / f"{name}.png").exists()
     else:
         assert written["comparisons"]
         assert all(one["ratio"] > 0 for one in written["comparisons"])
@@ -62,3 +63,11 @@ def test_the_naive_cell_is_the_cell(monkeypatch):
     kept = torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
     for one, other in zip(expected, found, strict=True):
         torch.testing.assert_close(one[kept], other[kept])
+
+
+def test_no_run_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    with pytest.raises(SystemExit):
+        importlib.import_module("benchmarks.cells").main(["--repeats", "0", "--out", str(tmp_path)])
+    assert "--repeats must be at least 1, got 0" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
