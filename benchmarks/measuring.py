@@ -185,7 +185,7 @@ def report(
             f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.3g}-{max(one.ratios):.3g})",
             ""
             if one.target is None or chosen.tiny
-            else f"{one.target:.3g}\n{'met' if one.met else 'missed'}",
+            else f"{one.target:.3g}\n{verdict}",
         )
     Console().print(table)
     for one in comparisons:
