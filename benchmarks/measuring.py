@@ -183,9 +183,7 @@ def report(
             f"{one.ours}\n{short(statistics.median(one.ours_rates))} {one.unit}/s",
             f"{one.peer}\n{short(statistics.median(one.peer_rates))} {one.unit}/s",
             f"[bold]{one.ratio:.2f}[/]\n({min(one.ratios):.3g}-{max(one.ratios):.3g})",
-            ""
-            if one.target is None or chosen.tiny
-            else f"{one.target:.3g}\n{verdict}",
+            "" if one.target is None or chosen.tiny else f"{one.target:.3g}\n{verdict}",
         )
     Console().print(table)
     for one in comparisons:
