@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.tiny:
         sizes = [Size(number, 100, 200, 10, 3, 1) for number in (20,)]
     results = []
-    heads = ("learner", "labels", "parameters", "s/epoch", "peak GiB", "batches trained", "in s")
+    heads = ("learner", "labels", "parameters", "s/epoch", "peak GiB", "batches", "in s")
     table = Table(*heads, title="wiki_scale")
     spawn = multiprocessing.get_context("spawn")
     for learner in LEARNERS:
