@@ -52,10 +52,10 @@ def draw(results: Results, usual: Size, path: Path) -> None:
             axes[1, column].plot(values, [result.peak_gib for _, result in own], marker=".", label=learner)
         for axis in axes[:, column]:
             axis.set_xlabel(what)
-            axis.set_ylim(0)
+            axis.set_ylim(0, 1.1 * axis.dataLim.y1)
             axis.grid(alpha=0.3)
             axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_ylabel("seconds per 1,000 rows, one thread")
+    axes[0, 0].set_ylabel("seconds per 1,000 rows")
     axes[1, 0].set_ylabel("peak memory, GiB")
     axes[0, 0].legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
