@@ -6,9 +6,7 @@ measured in a process of its own, as there.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring import options, write
-from benchmarks.wiki_scale import LEARNERS, Measured, Size, measure
+from benchmarks.wiki_scale import LEARNERS, Measured, Size, finish, measure_apart
 
 SWEEPS = {
     "features": ("num_features", (10_000, 30_000, 100_000)),
@@ -28,16 +26,16 @@ USUAL = Size(3_000)
 TINY_SWEEPS = {"rows": ("num_rows", (100,))}
 TINY = Size(20, 100, 200, 10, 3, 1)
 
-Results = Mapping[str, list[tuple[int, Measured]]]
-"""By what varies: its value, and what was measured."""
+Results = Mapping[str, list[tuple[Size, Measured]]]
+"""By what varies: all sizes, and what was measured."""
 
 
-def seconds_per_1000(result: Measured, size: Size) -> float:
+def seconds_per_1000(size: Size, result: Measured) -> float:
     """Of processor time, for 1,000 rows."""
     return 1_000 * result.seconds_per_epoch / size.num_rows
 
 
-def draw(results: Results, usual: Size, path: Path) -> None:
+def draw(results: Results, path: Path) -> None:
     """Time and memory against each."""
     figure, axes = plt.subplots(
         2, len(results), figsize=(4 * len(results), 6), layout="constrained", squeeze=False
@@ -45,16 +43,12 @@ def draw(results: Results, usual: Size, path: Path) -> None:
     for column, (what, measured) in enumerate(results.items()):
         field = SWEEPS[what][0]
         for learner in LEARNERS:
-            own = [(value, result) for value, result in measured if result.learner == learner]
-            values = [value for value, _ in own]
-            seconds = [seconds_per_1000(result, replace(usual, **{field: value})) for value, result in own]
-            axes[0, column].plot(values, seconds, marker=".", label=learner)
+            own = [(size, result) for size, result in measured if result.learner == learner]
+            values = [getattr(size, field) for size, _ in own]
+            axes[0, column].plot(values, [seconds_per_1000(*one) for one in own], marker=".", label=learner)
             axes[1, column].plot(values, [result.peak_gib for _, result in own], marker=".", label=learner)
         for axis in axes[:, column]:
-            axis.set_xlabel(what)
-            axis.set_ylim(0, 1.1 * axis.dataLim.y1)
-            axis.grid(alpha=0.3)
-            axis.spines[["top", "right"]].set_visible(False)
+            finish(axis, what)
     axes[0, 0].set_ylabel("seconds per 1,000 rows")
     axes[1, 0].set_ylabel("peak memory, GiB")
     axes[0, 0].legend(frameon=False)
@@ -67,26 +61,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all sizes."""
     chosen = options(__doc__, arguments, seconds=False)
     sweeps, usual = (TINY_SWEEPS, TINY) if chosen.tiny else (SWEEPS, USUAL)
-    results: dict[str, list[tuple[int, Measured]]] = {what: [] for what in sweeps}
+    results: dict[str, list[tuple[Size, Measured]]] = {what: [] for what in sweeps}
     table = Table("learner", "what varies", "its value", "s per 1,000 rows", "peak GiB", title="growth")
-    spawn = multiprocessing.get_context("spawn")
     for what, (field, values) in sweeps.items():
         for learner in LEARNERS:
             for value in values:
                 size = replace(usual, **{field: value})
-                with ProcessPoolExecutor(1, mp_context=spawn) as process:
-                    result = process.submit(measure, learner, size, chosen.repeats).result()
-                results[what].append((value, result))
-                speed = f"{seconds_per_1000(result, size):.2f}"
+                result = measure_apart(learner, size, chosen.repeats)
+                results[what].append((size, result))
+                speed = f"{seconds_per_1000(size, result):.2f}"
                 table.add_row(learner, what, f"{value:,}", speed, f"{result.peak_gib:.2f}")
     Console().print(table)
     rows = [
-        {"what": what, "value": value, **asdict(result)}
+        {"what": what, "value": getattr(size, sweeps[what][0]), **asdict(result)}
         for what, measured in results.items()
-        for value, result in measured
+        for size, result in measured
     ]
     write("growth", {"size": asdict(usual), "results": rows}, chosen)
-    draw(results, usual, chosen.out / "growth.png")
+    draw(results, chosen.out / "growth.png")
 
 
 if __name__ == "__main__":

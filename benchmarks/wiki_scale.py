@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -136,6 +137,20 @@ def measure(learner: str, size: Size, repeats: int) -> Measured:
     return Measured(learner, size.num_labels, parameters, seconds, epoch, peak, batches, trained)
 
 
+def measure_apart(learner: str, size: Size, repeats: int) -> Measured:
+    """:func:`measure` in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(measure, learner, size, repeats).result()
+
+
+def finish(axis: Axes, what: str) -> None:
+    """Name what varies, and show the curves from 0 on."""
+    axis.set_xlabel(what)
+    axis.set_ylim(0, 1.1 * axis.dataLim.y1)
+    axis.grid(alpha=0.3)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
 def draw(results: Sequence[Measured], path: Path) -> None:
     """Time and memory against the number of labels."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
@@ -148,10 +163,7 @@ def draw(results: Sequence[Measured], path: Path) -> None:
     axes[1].set_ylabel("peak memory, GiB")
     axes[1].axhline(MOST_GIB, color="grey", linestyle=":", label="target")
     for axis in axes:
-        axis.set_xlabel("labels")
-        axis.set_ylim(0)
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
+        finish(axis, "labels")
         axis.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
@@ -170,11 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = []
     heads = ("learner", "labels", "parameters", "s/epoch", "peak GiB", "batches", "in s")
     table = Table(*heads, title="wiki_scale")
-    spawn = multiprocessing.get_context("spawn")
     for learner in LEARNERS:
         for size in sizes:
-            with ProcessPoolExecutor(1, mp_context=spawn) as process:
-                result = process.submit(measure, learner, size, chosen.repeats).result()
+            result = measure_apart(learner, size, chosen.repeats)
             results.append(result)
             table.add_row(
                 learner,

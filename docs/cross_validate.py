@@ -51,8 +51,13 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
     asked = parser.parse_args()
+    if asked.folds < 2:
+        parser.error(f"--folds must be at least 2, got {asked.folds}")
     torch.set_num_threads(1)
-    scores = cross_validated(asked.learner, asked.dataset, asked.changes, asked.folds)
+    try:
+        scores = cross_validated(asked.learner, asked.dataset, asked.changes, asked.folds)
+    except ValueError as error:  # a name, a setting or a file that is wrong
+        parser.error(str(error))
     sys.stdout.write("  ".join(f"{metric} {score:.1f}" for metric, score in scores.items()) + "\n")
 
 
