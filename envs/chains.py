@@ -48,6 +48,8 @@ class ChainBatch:
         self.hits = np.zeros(num_envs, dtype=np.int64)
         self._num_true = np.zeros(num_envs, dtype=np.int64)
         self._num_emitted = np.zeros(num_envs, dtype=np.int64)
+        self._score = np.zeros(num_envs)  # so far, and before the first step
+        self._least = np.zeros(num_envs)
         self._first_column = np.arange(num_envs) * (num_labels + 1)
         self._first_step = np.arange(num_envs) * max_steps
 
@@ -61,15 +63,25 @@ class ChainBatch:
         """The labels out so far, ``(num_envs, num_labels)``."""
         return self._emitted[:, :-1]
 
-    def reset(self, which: NDArray[np.int64], true: NDArray[np.bool_]) -> None:
-        """Start episodes ``which`` ``(n,)`` on inputs with the labels ``true`` ``(n, num_labels)``."""
-        self._true[which, :-1] = true
+    def reset(self, which: NDArray[np.int64], counts: NDArray[np.int64], labels: NDArray[np.int64]) -> None:
+        """Start episodes on inputs with given labels.
+
+        Args:
+            which: ``(n,)`` episodes.
+            counts: ``(n,)`` how many labels each input has.
+            labels: ``(counts.sum(),)`` those of the first input, then those of the next.
+        """
+        self._true[which] = False
+        self._true.reshape(-1)[self._first_column[which].repeat(counts) + labels] = True
         self._emitted[which] = False
         self.actions[which] = -1
         self.steps[which] = 0
         self.hits[which] = 0
         self._num_emitted[which] = 0
-        self._num_true[which] = true.sum(axis=1)
+        self._num_true[which] = counts
+        if self.reward.running is not None:
+            nothing = np.zeros_like(counts)
+            self._score[which] = self._least[which] = self.reward.running(nothing, nothing, counts)
 
     def step(self, actions: NDArray[np.int64]) -> ChainStep:
         """Take one action ``(num_envs,)`` in each episode, each in ``0..num_labels``."""
@@ -80,14 +92,11 @@ class ChainBatch:
         repeat = emitted[cell]
         new = ~(repeat | stop)
         hit = self._true.reshape(-1)[cell] & new
-        pay = self.reward.increment(hit, self.hits, self._num_emitted, self._num_true)
-        rewards = np.where(new, pay, 0.0)
+        rewards = self._advance(hit, new)
         if self.repeat_penalty:
             rewards[repeat] = -self.repeat_penalty
 
         emitted[cell] = ~stop
-        self.hits += hit
-        self._num_emitted += new
         # An episode that has ended may be stepped again before it is reset: no effect that lasts.
         now = np.minimum(self.steps, self.max_steps - 1)
         self.actions.reshape(-1)[self._first_step + now] = actions
@@ -97,9 +106,27 @@ class ChainBatch:
         truncated = ~terminated & (self.steps >= self.max_steps)
         ended = (terminated | truncated).nonzero()[0]
         if ended.size:
-            counts = self.hits[ended], self._num_emitted[ended], self._num_true[ended]
-            rewards[ended] += self.reward.final(*counts)
+            rewards[ended] += self._final(ended)
         return ChainStep(rewards, terminated, truncated)
+
+    def _advance(self, hit: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Count new labels ``(num_envs,)``, some of them right; what they pay."""
+        counts = self.hits, self._num_emitted, self._num_true
+        if self.reward.running is None:
+            rewards = np.where(new, self.reward.increment(hit, *counts), 0.0)
+        self.hits += hit
+        self._num_emitted += new
+        if self.reward.running is not None:  # half the work, as the score before is known
+            score = self.reward.running(*counts)
+            rewards = score - self._score
+            self._score = score
+        return rewards
+
+    def _final(self, ended: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the end of episodes ``(n,)`` pays on top, ``(n,)``."""
+        if self.reward.running is not None:
+            return self._least[ended]
+        return self.reward.final(self.hits[ended], self._num_emitted[ended], self._num_true[ended])
 
     def action_rewards(self) -> NDArray[np.float64]:
         """The reward that every action would earn now, ``(num_envs, num_labels + 1)``.

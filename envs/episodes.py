@@ -108,13 +108,14 @@ class EpisodeBatch:
         """
         array = np.asarray(actions)
         shape, num_labels = self.index.shape, self.dataset.num_labels
-        if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
+        if array.shape != shape or array.dtype.kind not in "iu":
             raise ValueError(
                 f"actions must be integers of shape {shape}, got shape {array.shape} of {array.dtype}"
             )
-        if array.min() < 0 or array.max() > num_labels:
+        array = array.astype(np.int64)
+        if array.view(np.uint64).max() > num_labels:  # negative ones are the largest
             raise ValueError(f"actions must be in 0..{num_labels}, got {actions!r}")
-        return array.astype(np.int64)
+        return array
 
     def begin(self, which: NDArray[np.int64], index: NDArray[np.int64]) -> None:
         """Begin episodes ``which`` ``(n,)`` on rows ``index`` ``(n,)`` of the split."""
@@ -122,7 +123,7 @@ class EpisodeBatch:
         self.index[which] = index
         if self.observes_features:
             self.features[which] = self.dataset.dense_features(rows)
-        self.chains.reset(which, self.dataset.dense_labels(rows))
+        self.chains.reset(which, *self.dataset.label_entries(rows))
         self.returns[which] = 0.0
 
     def step(self, actions: NDArray[np.int64]) -> ChainStep:
@@ -230,6 +231,7 @@ class InputStreams:
             assert generator is not None  # reset() seeds before it draws
             self._drawn[env] = generator.integers(self._num_rows, size=self.BLOCK)
             self._next[env] = 0
-        rows: NDArray[np.int64] = self._drawn[which, self._next[which]]
-        self._next[which] += 1
+        position = self._next[which]
+        self._next[which] = position + 1
+        rows: NDArray[np.int64] = self._drawn.reshape(-1)[which * self.BLOCK + position]
         return rows

@@ -42,6 +42,11 @@ class Reward:
     at_end: bool = False
     ranks: int | None = None
 
+    @property
+    def running(self) -> Score | None:
+        """The score whose increments are paid step by step; ``None`` if it is another kind of reward."""
+        return None if self.at_end else self.score
+
     def increment(self, hit: NDArray[np.bool_], hits: Ints, emitted: Ints, true: Ints) -> Floats:
         """What emitting one new label pays; ``hit`` says whether the label is right."""
         if self.rank_gain is not None:
@@ -62,7 +67,9 @@ class Reward:
 
 def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> Floats:
     """Elementwise ratio; nothing over nothing is 1: predicting no label where there is none is right."""
-    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), 1.0)
+    empty = denominator == 0  # and so is the numerator
+    ratio: Floats = (numerator + empty) / (denominator + empty)
+    return ratio
 
 
 def _accuracy(hits: Ints, emitted: Ints, true: Ints) -> Floats:

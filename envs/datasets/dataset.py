@@ -197,16 +197,21 @@ class MultilabelDataset:
         dense = selected if isinstance(selected, np.ndarray) else selected.toarray()
         return np.ascontiguousarray(dense, dtype=np.float32)
 
+    def label_entries(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The labels of some rows: how many each has ``(len(rows),)``, and which, one row after the other."""
+        # SciPy's own indexing takes several times as long for the few rows of a batch.
+        ends = self.labels.indptr[rows + 1].astype(np.int64)
+        counts = ends - self.labels.indptr[rows]
+        last = counts.cumsum()
+        entries = np.arange(last[-1] if len(rows) else 0) + (ends - last).repeat(counts)
+        return counts, self.labels.indices[entries]
+
     def dense_labels(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Label indicators of some rows, ``(len(rows), num_labels)``; never ask for a whole data set."""
-        # SciPy's own indexing takes several times as long for the few rows of a batch.
-        starts = self.labels.indptr[rows].astype(np.int64)
-        counts = self.labels.indptr[rows + 1] - starts
-        ends = np.cumsum(counts)
-        entries = np.arange(ends[-1] if len(rows) else 0) + np.repeat(starts - ends + counts, counts)
-        dense = np.zeros(len(rows) * self.num_labels, dtype=bool)
-        dense[self.labels.indices[entries] + np.repeat(np.arange(len(rows)) * self.num_labels, counts)] = True
-        return dense.reshape(len(rows), self.num_labels)
+        counts, labels = self.label_entries(rows)
+        dense = np.zeros((len(rows), self.num_labels), dtype=bool)
+        dense[np.arange(len(rows)).repeat(counts), labels] = True
+        return dense
 
     def feature_range(self) -> tuple[float, float]:
         """Bounds that every feature of every row keeps, the upper above the lower."""

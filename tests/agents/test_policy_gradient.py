@@ -45,7 +45,7 @@ def test_rewards_of_chains_are_those_of_the_environment(num_labels, limit, name,
         if length < limit:
             row[length] = num_labels
     batch = ChainBatch(4, num_labels, make_reward(name, num_labels), limit)
-    batch.reset(np.arange(4), true)
+    batch.reset(np.arange(4), true.sum(axis=1), np.nonzero(true)[1])
     paid = np.zeros(actions.shape)
     for step in range(limit):
         running = actions[:, step] >= 0
@@ -225,7 +225,7 @@ def test_expected_rewards_weigh_what_the_environment_would_pay(reward):
     for row, labels in enumerate(batch.labels.tolist()):
         true[row, [label for label in labels if label >= 0]] = True
     episodes = ChainBatch(9, num_labels, paid, max_steps=objective.max_labels)
-    episodes.reset(np.arange(9), true)
+    episodes.reset(np.arange(9), true.sum(axis=1), np.nonzero(true)[1])
     state = net.start(batch.features)
     for step in range(actions.shape[1]):
         running = (actions[:, step] >= 0).numpy()

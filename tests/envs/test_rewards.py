@@ -47,11 +47,16 @@ def episodes(draw):
     return true, actions
 
 
+def entries(true):
+    """How many labels each input has, and which, of label indicators ``(n, L)``."""
+    return np.sum(true, axis=1), np.nonzero(true)[1]
+
+
 def play(true, name, actions):
     """Step a batch until every episode has ended; returns and the actions that counted."""
     num_envs, num_labels = true.shape
     batch = ChainBatch(num_envs, num_labels, make_reward(name, num_labels), actions.shape[1])
-    batch.reset(np.arange(num_envs), true)
+    batch.reset(np.arange(num_envs), *entries(true))
     returns, running = np.zeros(num_envs), np.ones(num_envs, dtype=bool)
     counted = np.full(actions.shape, -1)
     for step in range(actions.shape[1]):
@@ -85,7 +90,7 @@ def test_action_rewards_are_what_step_would_pay(episode, name, penalty):
     def batch_after(steps):
         reward = make_reward(name, num_labels)
         batch = ChainBatch(num_envs, num_labels, reward, actions.shape[1], repeat_penalty=penalty)
-        batch.reset(np.arange(num_envs), true)
+        batch.reset(np.arange(num_envs), *entries(true))
         for step in range(steps):
             batch.step(actions[:, step])
         return batch
@@ -99,7 +104,7 @@ def test_action_rewards_are_what_step_would_pay(episode, name, penalty):
 
 def test_a_repeated_label_earns_nothing_and_costs_the_penalty():
     batch = ChainBatch(1, 3, make_reward("accuracy", 3), max_steps=5, repeat_penalty=0.25)
-    batch.reset(np.array([0]), np.array([[True, True, False]]))
+    batch.reset(np.array([0]), *entries([[True, True, False]]))
     assert batch.step(np.array([0])).rewards == pytest.approx(0.5)
     assert batch.step(np.array([0])).rewards == pytest.approx(-0.25)
     assert batch.hits.tolist() == [1]
@@ -107,7 +112,7 @@ def test_a_repeated_label_earns_nothing_and_costs_the_penalty():
 
 def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
     batch = ChainBatch(1, 4, make_reward("accuracy", 4), max_steps=5)
-    batch.reset(np.array([0]), np.array([[True, True, False, False]]))
+    batch.reset(np.array([0]), *entries([[True, True, False, False]]))
     assert batch.step(np.array([0])).rewards == pytest.approx(1 / 2)
     assert batch.step(np.array([2])).rewards == pytest.approx(1 / 3 - 1 / 2)
     assert batch.step(np.array([1])).rewards == pytest.approx(2 / 3 - 1 / 3)
@@ -124,7 +129,7 @@ def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
 )
 def test_what_a_right_chain_is_paid(name, paid):
     batch = ChainBatch(1, 5, make_reward(name, 5), max_steps=5)
-    batch.reset(np.array([0]), np.array([[True, True, True, False, False]]))
+    batch.reset(np.array([0]), *entries([[True, True, True, False, False]]))
     assert [batch.step(np.array([action])).rewards.item() for action in (0, 1, 2, 5)] == pytest.approx(paid)
 
 
@@ -141,7 +146,7 @@ def test_a_reward_cannot_be_changed():
 def test_stopping_at_once_on_an_input_without_labels_is_right():
     for name in ("accuracy", "f1", "subset"):
         batch = ChainBatch(1, 4, make_reward(name, 4), max_steps=5)
-        batch.reset(np.array([0]), np.zeros((1, 4), dtype=bool))
+        batch.reset(np.array([0]), *entries(np.zeros((1, 4), dtype=bool)))
         assert batch.step(np.array([4])).rewards == pytest.approx(1.0)
 
 
