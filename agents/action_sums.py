@@ -36,7 +36,7 @@ class ActionSums(NamedTuple):
 
 
 def action_sums(logits: Tensor, out: Tensor, right: Tensor) -> ActionSums:
-    """Add up the logits at each of ``m`` steps.
+    """Add up the logits at each of ``m`` steps; their gradient can be asked for once.
 
     Right labels are few, so their logits are gathered instead of spreading a reward over all L.
 
@@ -93,6 +93,6 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         shares, total, wanted = ctx.saved_tensors
         to_labels, to_stop, to_wanted = gradients
-        gradient = shares * (to_labels[:, None] / total)
+        gradient = shares.mul_(to_labels[:, None] / total)  # in place, for the same reason
         gradient[:, -1] = to_stop
         return gradient.scatter_add_(1, wanted, to_wanted), None, None

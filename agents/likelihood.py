@@ -127,11 +127,10 @@ def shuffled_batches(rows: NDArray[np.int64], batch_size: int, seed: int) -> lis
 
 def label_lists(dataset: MultilabelDataset, rows: Tensor) -> Tensor:
     """The true labels of some rows, ``(n, most)`` int64, padded with -1; ``most`` is at least 1."""
-    labels = dataset.labels[rows.numpy()]
-    counts = torch.from_numpy(labels.indptr[1:] - labels.indptr[:-1]).long()
+    counts, labels = map(torch.from_numpy, dataset.label_entries(rows.numpy()))
     most = max(1, int(counts.max()))
     lists = torch.full((len(rows), most), -1, dtype=torch.int64)
-    lists[torch.arange(most) < counts[:, None]] = torch.from_numpy(labels.indices).long()
+    lists[torch.arange(most) < counts[:, None]] = labels.long()
     return lists
 
 

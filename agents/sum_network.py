@@ -58,8 +58,8 @@ class SumNetwork(ChainNetwork):
         return result
 
     def _normed(self, projected: Tensor, sums: Tensor, steps: Tensor) -> Tensor:
-        result: Tensor = self.norm(projected + sums / steps.clamp(min=1).sqrt())
+        result: Tensor = self.norm((sums / steps.clamp(min=1).sqrt()).add_(projected))
         return result
 
     def _units(self, normed: Tensor) -> Tensor:
-        return nn.functional.leaky_relu(normed, self.config.slope)
+        return nn.functional.leaky_relu_(normed, self.config.slope)
