@@ -93,6 +93,6 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         shares, total, wanted = ctx.saved_tensors
         to_labels, to_stop, to_wanted = gradients
-        gradient = shares.mul_(to_labels[:, None] / total)  # in place, for the same reason
+        gradient = shares.detach().mul_(to_labels[:, None] / total)  # in place, for the same reason
         gradient[:, -1] = to_stop
         return gradient.scatter_add_(1, wanted, to_wanted), None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,9 @@ class ChainBatch:
         """The labels out so far, ``(num_envs, num_labels)``."""
         return self._emitted[:, :-1]
 
-    def reset(self, which: NDArray[np.int64], counts: NDArray[np.int64], labels: NDArray[np.int64]) -> None:
+    def reset(
+        self, which: NDArray[np.int64], counts: NDArray[np.int64], labels: NDArray[np.integer[Any]]
+    ) -> None:
         """Start episodes on inputs with given labels.
 
         Args:
@@ -113,13 +116,13 @@ class ChainBatch:
         """Count new labels ``(num_envs,)``, some of them right; what they pay."""
         counts = self.hits, self._num_emitted, self._num_true
         if self.reward.running is None:
-            rewards = np.where(new, self.reward.increment(hit, *counts), 0.0)
+            rewards = self.reward.increment(hit, *counts)
         self.hits += hit
         self._num_emitted += new
         if self.reward.running is not None:  # half the work, as the score before is known
             score = self.reward.running(*counts)
             rewards = score - self._score
-            self._score = score
+            self._score[:] = score  # a copy: it may be one of the counts
         return rewards
 
     def _final(self, ended: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -42,6 +42,11 @@ class Reward:
     at_end: bool = False
     ranks: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError unless it is one kind of score."""
+        if (self.score is None) == (self.rank_gain is None):
+            raise ValueError(f"reward {self.name!r} must have either a score or a rank_gain")
+
     @property
     def running(self) -> Score | None:
         """The score whose increments are paid step by step; ``None`` if it is another kind of reward."""

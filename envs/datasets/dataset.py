@@ -197,7 +197,7 @@ class MultilabelDataset:
         dense = selected if isinstance(selected, np.ndarray) else selected.toarray()
         return np.ascontiguousarray(dense, dtype=np.float32)
 
-    def label_entries(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def label_entries(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
         """The labels of some rows: how many each has ``(len(rows),)``, and which, one row after the other."""
         # SciPy's own indexing takes several times as long for the few rows of a batch.
         ends = self.labels.indptr[rows + 1].astype(np.int64)

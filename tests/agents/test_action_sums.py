@@ -67,6 +67,7 @@ def test_the_gradient_is_the_derivative():
     logits = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     # Not gradcheck, which goes back more than once.
     gradient = torch.autograd.grad(weighted(logits), logits)[0]
+    assert not gradient.requires_grad
     for place in range(30):
         move = torch.zeros(30, dtype=torch.float64)
         move[place] = 1e-6

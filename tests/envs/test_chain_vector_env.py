@@ -148,13 +148,13 @@ def test_wrong_arguments_and_actions_are_refused():
     with pytest.raises(ValueError, match="expected one seed for each of 2 environments, got 1"):
         envs.reset(seed=[1])
     envs.reset(seed=0)
-    for actions in (np.array([0]), np.array([0.0, 1.0]), None):
+    for actions in (np.array([0]), np.array([0.0, 1.0]), np.array([True, False]), None):
         with pytest.raises(ValueError, match=r"actions must be integers of shape \(2,\)"):
             envs.step(actions)
-    for actions in (np.array([0, 11]), np.array([-1, 0])):
+    for actions in (np.array([0, 11]), np.array([-1, 0]), np.array([0, 2**64 - 1], dtype=np.uint64)):
         with pytest.raises(ValueError, match=r"actions must be in 0\.\.10"):
             envs.step(actions)
-    envs.step(np.array([10, 0]))
+    envs.step(np.array([10, 0], dtype=np.uint8))
     with pytest.raises(gym.error.ResetNeeded):
         envs.step(np.array([0, 0]))
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from labelchain.envs.chains import ChainBatch, first_occurrences
 from labelchain.envs.metrics import Predictions, row_scores
-from labelchain.envs.rewards import discounts, make_reward, register_reward, reward_names
+from labelchain.envs.rewards import Reward, discounts, make_reward, register_reward, reward_names
 
 NAMES = [
     "accuracy",
@@ -66,6 +66,27 @@ def play(true, name, actions):
         running &= ~(result.terminated | result.truncated)
     assert not running.any()
     return returns, counted
+
+
+@given(episodes(), episodes(), st.sampled_from(NAMES))
+def test_nothing_of_an_episode_is_left_in_the_next(first, second, name):
+    (true, actions), (next_true, _) = first, second
+    num_labels = true.shape[1]
+    next_true = np.resize(next_true, true.shape)
+    used, fresh = (
+        ChainBatch(len(true), num_labels, make_reward(name, num_labels), actions.shape[1]) for _ in range(2)
+    )
+    used.reset(np.arange(len(true)), *entries(true))
+    for step in range(actions.shape[1]):
+        used.step(actions[:, step])
+    for batch in (used, fresh):
+        batch.reset(np.arange(len(true)), *entries(next_true))
+    for step in range(actions.shape[1]):
+        np.testing.assert_array_equal(used.action_rewards(), fresh.action_rewards())
+        paid, expected = (batch.step(actions[:, step]).rewards for batch in (used, fresh))
+        np.testing.assert_array_equal(paid, expected)
+    np.testing.assert_array_equal(used.true, next_true)
+    np.testing.assert_array_equal(used.actions, fresh.actions)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -171,6 +192,30 @@ def test_a_reward_of_ones_own_plugs_in_by_name():
             register_reward("right", lambda _: rewards.Reward("right", score=count_right))
     finally:
         del rewards._FACTORIES["right"]
+
+
+@pytest.mark.parametrize(
+    ("score", "paid"),
+    [
+        (lambda hits, *_: hits, [1, 1, -0.25, 0, 0]),
+        (lambda hits, emitted, _: 2 * hits - emitted, [1, 1, -0.25, -1, 0]),
+        (lambda hits, *_: (1 + hits).astype(np.float32), [1, 1, -0.25, 0, 1]),
+    ],
+)
+def test_a_score_may_be_a_count(score, paid):
+    """Whole numbers, or the very array that counts."""
+    batch = ChainBatch(2, 4, Reward("own", score=score), max_steps=9, repeat_penalty=0.25)
+    for _ in range(2):
+        batch.reset(np.arange(2), *entries([[True, True, False, False]] * 2))
+        steps = [batch.step(np.full(2, action)).rewards for action in (0, 1, 0, 2, 4)]
+        assert np.transpose(steps).tolist() == [paid, paid]
+
+
+def test_a_reward_is_of_one_kind():
+    gain = make_reward("ndcg@3", 4).rank_gain
+    for wrong in ({}, {"score": make_reward("f1", 4).score, "rank_gain": gain}):
+        with pytest.raises(ValueError, match="reward 'own' must have either a score or a rank_gain"):
+            Reward("own", **wrong)
 
 
 def test_first_occurrences_keeps_order_and_stops_at_stop():
