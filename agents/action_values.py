@@ -76,6 +76,18 @@ class ActionValueObjective:
         return loss, {"action_value_loss": loss.item(), "env_steps": rollout.env_steps}
 
 
+def begin_at_frequencies(network: ChainNetwork, dataset: MultilabelDataset) -> None:
+    """Set the bias of each label's logit to the log-odds of its frequency in the training rows.
+
+    All values would be one half at first, and what is rare would take much of a short training to come down
+    (as in Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 3.3).
+    """
+    with_label = torch.from_numpy(dataset.label_frequencies()) + 0.5  # none is certain
+    without_label = len(dataset.rows("train")) + 1 - with_label
+    with torch.no_grad():
+        network.output.bias[:-1] = (with_label / without_label).log()
+
+
 def train_chain_q(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
     """Train ``chain-q`` into a run's directory; return the number of inputs seen."""
     settings = run.settings
@@ -83,4 +95,4 @@ def train_chain_q(run: Run, dataset: MultilabelDataset, progress: Progress) -> i
     limit = settings.chain_limit(dataset)
     objective = ActionValueObjective(limit) if ranks is None else ActionValueObjective(ranks, ranks)
     phase = Phase("action values", objective, settings.epochs, settings.learning_rate)
-    return train(run, dataset, [phase], progress)
+    return train(run, dataset, [phase], progress, begin_at_frequencies)

@@ -96,10 +96,12 @@ class ChainNetwork(nn.Module):
         config: Its shape.
         state_parts: How many tensors its state has.
         embed: ``num_labels + 1`` embeddings; that of no label is the last.
+        output: The layer that gives the logits.
     """
 
     state_parts: ClassVar[int]
     embed: nn.Embedding
+    output: nn.Linear
 
     def __init__(
         self, num_features: int, num_labels: int, config: NetworkConfig, scaling: Scaling = "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +53,13 @@ def train_for(objective: Objective, run: Run, dataset: MultilabelDataset, progre
     return train(run, dataset, [phase], progress)
 
 
-def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progress: Progress) -> int:
+def train(
+    run: Run,
+    dataset: MultilabelDataset,
+    phases: Sequence[Phase],
+    progress: Progress,
+    prepare: Callable[[ChainNetwork, MultilabelDataset], None] | None = None,
+) -> int:
     """Train a chain network, and write ``model.pt`` with the models that the validation rows select.
 
     Models are selected among all epochs, those of a warm-up too, for rankings and for label sets apart: a
@@ -65,6 +71,13 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
 
     In processes of one group of ``torch.distributed`` that call this together, each takes its share of the
     rows of every batch; the first alone evaluates and writes.
+
+    Args:
+        run: Where to, with which settings.
+        dataset: The data.
+        phases: One after the other.
+        progress: Told how far it is.
+        prepare: Changes the new network before its first step.
 
     Returns:
         The number of inputs seen.
@@ -81,7 +94,10 @@ def train(run: Run, dataset: MultilabelDataset, phases: Sequence[Phase], progres
         return seen
     with random_state_kept(run.device):
         seed_random(run.seed, run.device)
-        network = make_network(dataset, run.settings.network()).to(run.device)
+        network = make_network(dataset, run.settings.network())
+        if prepare is not None:
+            prepare(network, dataset)
+        network.to(run.device)
         state = _TrainingState(network, run.settings.selection())
         saved = from_first(load_tensors(last) if is_first() and last.exists() else None)
         if saved is not None:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from labelchain.agents.action_values import ActionValueObjective
+from labelchain.agents.action_values import ActionValueObjective, begin_at_frequencies
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.likelihood import Batch
-from labelchain.agents.networks import build_network
+from labelchain.agents.networks import build_network, make_network
 from labelchain.agents.runs import Run
 from labelchain.agents.settings import Settings
 from labelchain.baselines.learners import LEARNERS, fit
@@ -95,3 +95,18 @@ def test_it_learns_and_is_loaded(tmp_path):
     assert metrics["P@1"] > 70.0  # at most 82, the share of rows with a label; 38 by chance
     model = LEARNERS["chain-q"].load(run, data)
     assert evaluate(model, data, "test").metrics == pytest.approx(metrics)
+
+
+@pytest.mark.parametrize("cell", ["sum", "gru"])
+def test_values_begin_at_the_frequencies(cell):
+    features = np.ones((8, 2), dtype=np.float32)
+    labels = csr_array(np.array([[1, 0, 0], [1, 0, 1], [1, 0, 0], [1, 0, 0]] * 2))
+    data = MultilabelDataset.from_arrays(
+        "small", features, labels, train_rows=np.arange(4), validation_rows=[4, 5], test_rows=[6, 7]
+    )
+    network = make_network(data, NetworkConfig(cell=cell, width=4, embedding=4, hidden=4))
+    stop = network.output.bias[-1].item()
+    begin_at_frequencies(network, data)
+    probabilities = network.output.bias.detach().sigmoid()
+    assert probabilities[:-1].tolist() == pytest.approx([4.5 / 5, 0.5 / 5, 1.5 / 5])
+    assert network.output.bias[-1].item() == stop
