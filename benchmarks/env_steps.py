@@ -82,9 +82,13 @@ def by_index(num_envs: int, columns: int, chosen: Options) -> Comparison:
     rows, num_labels = 2_000, 100
     labels = sparse.csr_array((rng.random((rows, num_labels)) < 0.05).astype(np.int8))
     wide = sparse.random_array((rows, columns), density=100 / columns, format="csr", rng=rng)
-    split = {"train_rows": np.arange(1_000), "test_rows": np.arange(1_000, rows)}
-    many = MultilabelDataset.from_arrays("sparse", wide.astype(np.float32), labels, **split)
-    few = MultilabelDataset.from_arrays("dense", rng.random((rows, 256)), labels, **split)
+    make = partial(
+        MultilabelDataset.from_arrays,
+        labels=labels,
+        train_rows=np.arange(1_000),
+        test_rows=np.arange(1_000, rows),
+    )
+    many, few = make("sparse", wide.astype(np.float32)), make("dense", rng.random((rows, 256)))
     return compare(
         f"observation=index, {num_envs:,} environments, 100 labels",
         "steps",

@@ -35,6 +35,10 @@ OPERATIONS = 8
 """How many of a profile's operations are shown."""
 
 
+Patches = dict[str, object]
+"""What stood in the place of names."""
+
+
 @dataclass(frozen=True)
 class Change:
     """Something that is faster now.
@@ -47,15 +51,15 @@ class Change:
     """
 
     network: type[SumNetwork] = SumNetwork
-    patches: dict[str, object] = field(default_factory=dict)
+    patches: Patches = field(default_factory=dict)
     whole_anchor: bool = False
     beside: type[SumNetwork] = SumNetwork
 
 
-DROPOUT = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
-DRAW = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
-SUMS = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
-ADAM = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
+DROPOUT: Patches = {"labelchain.agents.sum_network.chain_dropout": earlier.dropout_by_bernoulli}
+DRAW: Patches = {"labelchain.agents.decoding.draw": earlier.draw_by_multinomial}
+SUMS: Patches = {"labelchain.agents.expected_reward.action_sums": earlier.sums_of_operations}
+ADAM: Patches = {"benchmarks.training_steps.optimiser_of": earlier.unfused_adam}
 CHANGES = {
     "the anchor at 4 steps of a chain, not at each": Change(whole_anchor=True),
     "no padding computed": Change(earlier.EveryStep, beside=earlier.PassPerChain),

@@ -72,7 +72,8 @@ class Measured:
 def zipf_rows(rng: np.random.Generator, num_rows: int, width: int, mean: int) -> NDArray[np.int64]:
     """Columns ``(num_rows, mean)`` by Zipf's law, some of them twice; frequent ones anywhere."""
     ranks = np.exp(rng.random((num_rows, mean)) * np.log(width)).astype(np.int64)
-    return rng.permutation(width)[np.minimum(ranks, width) - 1]
+    columns: NDArray[np.int64] = rng.permutation(width)[np.minimum(ranks, width) - 1]
+    return columns
 
 
 def synthetic(size: Size) -> MultilabelDataset:
