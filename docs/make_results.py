@@ -57,6 +57,7 @@ def tables() -> Iterator[str]:
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
         ("composite", "two-always-random", "`composite`, and its gain over two networks of the best order"),
         ("chain-pg", "best order", "`chain-pg` alone, and its gain over the best of the four orders"),
+        ("chain-q", "best order", "`chain-q` alone, and its gain over the best of the four orders"),
     ):
         yield from ("", f"## {title}", "", row(heads), row(["---"] * len(heads)))
         for name, results in comparisons().items():
