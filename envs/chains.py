@@ -49,8 +49,8 @@ class ChainBatch:
         self.hits = np.zeros(num_envs, dtype=np.int64)
         self._num_true = np.zeros(num_envs, dtype=np.int64)
         self._num_emitted = np.zeros(num_envs, dtype=np.int64)
-        self._score = np.zeros(num_envs)  # so far, and before the first step
-        self._least = np.zeros(num_envs)
+        self._score = np.zeros(num_envs)
+        self._first_score = np.zeros(num_envs)  # of the empty chain
         self._first_column = np.arange(num_envs) * (num_labels + 1)
         self._first_step = np.arange(num_envs) * max_steps
 
@@ -84,7 +84,7 @@ class ChainBatch:
         self._num_true[which] = counts
         if self.reward.running is not None:
             nothing = np.zeros_like(counts)
-            self._score[which] = self._least[which] = self.reward.running(nothing, nothing, counts)
+            self._score[which] = self._first_score[which] = self.reward.running(nothing, nothing, counts)
 
     def step(self, actions: NDArray[np.int64]) -> ChainStep:
         """Take one action ``(num_envs,)`` in each episode, each in ``0..num_labels``."""
@@ -128,7 +128,7 @@ class ChainBatch:
     def _final(self, ended: NDArray[np.int64]) -> NDArray[np.float64]:
         """What the end of episodes ``(n,)`` pays on top, ``(n,)``."""
         if self.reward.running is not None:
-            return self._least[ended]
+            return self._first_score[ended]
         return self.reward.final(self.hits[ended], self._num_emitted[ended], self._num_true[ended])
 
     def action_rewards(self) -> NDArray[np.float64]:
