@@ -164,11 +164,15 @@ def make_reward(name: str, num_labels: int) -> Reward:
 
     Raises:
         ValueError: If the name is not known.
+        TypeError: If a factory of one's own returns something else.
     """
     ranked = re.fullmatch(r"([a-z]+)@([1-9][0-9]*)", name) if isinstance(name, str) else None
     if ranked and ranked[1] in _RANKED:
         k = int(ranked[2])
         return Reward(name, rank_gain=_RANKED[ranked[1]](k, num_labels), ranks=k)
     if name in _FACTORIES:
-        return _FACTORIES[name](num_labels)
+        reward = _FACTORIES[name](num_labels)
+        if not isinstance(reward, Reward):
+            raise TypeError(f"the factory of {name!r} must return a Reward, got {reward!r}")
+        return reward
     raise ValueError(f"unknown reward {name!r}: expected one of {', '.join(reward_names())}")

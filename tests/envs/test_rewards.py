@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from labelchain.envs import rewards
 from labelchain.envs.chains import ChainBatch, first_occurrences
 from labelchain.envs.metrics import Predictions, row_scores
 from labelchain.envs.rewards import Reward, discounts, make_reward, register_reward, reward_names
@@ -178,8 +179,6 @@ def test_unknown_reward_names_the_known_ones(name):
 
 
 def test_a_reward_of_ones_own_plugs_in_by_name():
-    from labelchain.envs import rewards
-
     def count_right(hits, emitted, true):
         return hits.astype(float)
 
@@ -209,6 +208,15 @@ def test_a_score_may_be_a_count(score, paid):
         batch.reset(np.arange(2), *entries([[True, True, False, False]] * 2))
         steps = [batch.step(np.full(2, action)).rewards for action in (0, 1, 0, 2, 4)]
         assert np.transpose(steps).tolist() == [paid, paid]
+
+
+def test_a_factory_must_return_a_reward():
+    register_reward("odd", lambda _: 7)
+    try:
+        with pytest.raises(TypeError, match="the factory of 'odd' must return a Reward, got 7"):
+            make_reward("odd", 4)
+    finally:
+        del rewards._FACTORIES["odd"]
 
 
 def test_a_reward_is_of_one_kind():
