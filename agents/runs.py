@@ -260,7 +260,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} does not exist: expected a folder that a labelchain command wrote") from error
+        expected = "the folder of a run (those of a comparison are in its LEARNER/seed-NUMBER)"
+        raise RunError(f"{path} does not exist: expected {expected}") from error
     except (OSError, RecursionError, ValueError) as error:  # RecursionError: thousands of brackets
         raise RunError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

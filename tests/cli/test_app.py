@@ -135,7 +135,7 @@ def test_missing_and_damaged_files_are_input_errors(tmp_path, npz):
     assert_error(run("compare", tmp_path / "none.npz"), 1, "none.npz")
     npz.write_bytes(npz.read_bytes()[:100])
     assert_error(run("compare", npz), 1, "small.npz")
-    assert_error(run("evaluate", tmp_path / "nowhere"), 1, "config.json does not exist")
+    assert_error(run("evaluate", tmp_path / "nowhere"), 1, "config.json does not exist: expected the folder")
     (tmp_path / "config.json").write_text("[]")
     assert_error(run("evaluate", tmp_path), 1, "must hold a JSON object")
     (tmp_path / "config.json").write_text('{"learner": "composite"}')
