@@ -41,7 +41,7 @@ DECIDED = {
 
 
 def write_report(
-    job: Job, results: Results, seconds: Mapping[str, Sequence[float]], command: str | None = None
+    job: Job, results: Results, seconds: Mapping[str, Sequence[float]], commands: Sequence[str] = ()
 ) -> None:
     """Write ``report.md`` and its figures into the folder of a finished comparison.
 
@@ -49,7 +49,7 @@ def write_report(
         job: The comparison.
         results: What it found.
         seconds: By learner, how long each of its runs took.
-        command: The command that made it, if there was one.
+        commands: The commands that made it, in turn.
     """
     figures = [("comparison.png", "Scores: one dot per seed, mean, 95 % interval over seeds.")]
     write_figure(results, job.out / "comparison.png")
@@ -70,7 +70,7 @@ def write_report(
         ]
     parts = [
         f"# Comparison on {results['dataset']}",
-        _preamble(job, results, command),
+        _preamble(job, results, commands),
         _scores(results, seconds),
     ]
     parts += [f"![{text}]({name})\n\n*{text}*" for name, text in figures]
@@ -99,7 +99,7 @@ def _draw_orders(job: Job, results: Results) -> bool:
     return bool(positions)
 
 
-def _preamble(job: Job, results: Results, command: str | None) -> str:
+def _preamble(job: Job, results: Results, commands: Sequence[str]) -> str:
     data = job.dataset
     sizes = ", ".join(f"{len(data.rows(split)):,} {split}" for split in ("train", "validation", "test"))
     lines = [
@@ -107,8 +107,9 @@ def _preamble(job: Job, results: Results, command: str | None) -> str:
         "Models are selected on the validation rows, scored on the test rows, in per cent.",
         f"Decoding `{results['decoding']}` unless named: greedy; rankings forbid STOP for five labels.",
     ]
-    text = "\n".join(lines)
-    return text if command is None else f"{text}\n\n```sh\n{command}\n```"
+    if commands:
+        lines += ["", "```sh", *commands, "```"]
+    return "\n".join(lines)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -155,6 +155,7 @@ def compare(
         from labelchain.baselines.learners import learner_named
         from labelchain.baselines.markdown import write_report
         from labelchain.baselines.workers import Job
+        from labelchain.cli.commands import noted
         from labelchain.cli.found import print_comparison
 
         chosen = (
@@ -172,7 +173,8 @@ def compare(
                 data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place
             )
         seconds = read_json(folder / "timings.json")["seconds"]
-        write_report(job, results, seconds, shlex.join(["labelchain", *sys.argv[1:]]))
+        commands = noted(folder, shlex.join(["labelchain", *sys.argv[1:]]))
+        write_report(job, results, seconds, commands)
         print_comparison(results, seconds, folder)
 
 

@@ -97,6 +97,7 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert (out / "results.csv").read_text().startswith("learner,against,decoding,metric,value")
     report = (out / "report.md").read_text()
     assert "sampled-chains" in report
+    assert json.loads((out / "commands.json").read_text())["commands"][0] in report
     assert "## `composite` against the best order" in report
     for name in ("comparison.png", "gains.png", "time.png", "positions.png"):
         assert f"]({name})" in report
@@ -107,7 +108,7 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert run(*arguments, "--set", "width=8").exit_code == 0
     assert (out / "results.json").read_text() == before
     refused = run(*arguments, "--set", "width=9")
-    assert_error(refused, 1, "holds a comparison with another width: 8, not 9", "another folder")
+    assert_error(refused, 1, "holds a comparison whose width is 8, not 9", "another folder")
 
 
 def test_wrong_names_are_usage_errors(tmp_path):
