@@ -30,7 +30,7 @@ ORDER_NOTES = """In per cent, of the greedy chains; mean over seeds.
 *One order*: two labels of a ranking stand in the order that most inputs have them in; 100 if the order never
 depends on the input, 50 if it is any."""
 EASY_NOTE = """*Easy first*: of two true labels of an input, the one that binary relevance holds more probable
-comes first; labels never emitted count as last."""
+comes first; labels never emitted count as last, and a pair of two such labels as one half."""
 DECIDED = {
     "right_before_wrong": "right first",
     "easy_first": "easy first",

@@ -30,7 +30,7 @@ def test_error_rates_count_what_is_false_and_what_is_missed():
     np.testing.assert_allclose(error_rates(csr_array(TRUE), CHAINS), [1 / 3, 0.0, 1 / 3, np.nan])
 
 
-def test_what_is_not_emitted_counts_as_last_and_pairs_never_emitted_do_not_count():
+def test_what_is_not_emitted_counts_as_last_and_pairs_never_emitted_as_one_half():
     blurred = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 0, 0]])
     true = np.vstack([TRUE, [1, 0, 1, 0], [1, 1, 0, 0]])
     data = MultilabelDataset.from_arrays(
@@ -43,7 +43,9 @@ def test_what_is_not_emitted_counts_as_last_and_pairs_never_emitted_do_not_count
     )
     chains = np.vstack([CHAINS, [0, 3, -1], [-1, -1, -1]])
     # Row 0: 2 before 0 (right). Row 2: 0 behind 1 and 2 (two wrong). Row 3: 0 before the missing 2 (right).
-    assert clear_first(data, chains) == pytest.approx(0.5)
+    # Row 4: neither is there.
+    assert clear_first(data, chains) == pytest.approx((2 + 0.5) / 5)
+    assert clear_first(data, np.full((5, 1), -1)) == 0.5
 
 
 def test_data_that_do_not_say_what_is_blurred_have_no_share(dataset):
@@ -55,7 +57,8 @@ def test_the_surer_of_two_true_labels_is_the_easy_one():
     sureness = np.array([0.9, 0.1, 0.5, 0.2, 0.4, 0.8])  # row 0: 0, 2; row 1: 2; row 2: 0, 1, 2
     # Row 0: 2 before 0, the sure one (wrong). Row 2: 1, 2, 0 with 2 > 1 > 0: only 1 before 2 is wrong.
     assert easy_first(labels, CHAINS, sureness) == pytest.approx(2 / 4)
-    assert easy_first(labels, np.full((3, 1), -1), sureness) is None
+    assert easy_first(labels, np.full((3, 1), -1), sureness) == 0.5
+    assert easy_first(csr_array(np.eye(3)), CHAINS, sureness[:3]) is None
 
 
 @given(st.integers(0, 2**31))
