@@ -128,8 +128,8 @@ def _share_in_front(
 ) -> float | None:
     """Of ``pairs`` ``(n, m, m)`` of the ``m`` true labels of a row, the share with the former one first.
 
-    A tie is one half, so that 0.5 is a chain that does not care (the probability of superiority; K. McGraw, S.
-    Wong 1992, "A Common Language Effect Size Statistic").
+    A tie is one half, so that chains which do not care have 0.5 (the probability of superiority; K. McGraw,
+    S. Wong 1992, "A Common Language Effect Size Statistic").
     """
     true = _padded(labels, labels.indices, -1)
     at = (chains[:, None] == true[:, :, None]) & (true >= 0)[:, :, None]  # (n, m, length)

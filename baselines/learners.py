@@ -15,21 +15,17 @@ from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
-from labelchain.agents.likelihood import LikelihoodObjective, Order, RandomOrder
-from labelchain.agents.order_free import OrderFreeObjective
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import load_sb3, train_sb3
-from labelchain.agents.training import train_for
 from labelchain.baselines.classifier_chains import (
     ClassifierChains,
     train_classifier_chain,
     train_ensemble_of_chains,
 )
 from labelchain.baselines.composite import combine_outputs, train_joint
-from labelchain.baselines.orders import FixedOrder, frequent_first, rare_first, shuffled
+from labelchain.baselines.order_training import train_in_order, train_order_free
 from labelchain.baselines.prediction_columns import Columns
 from labelchain.baselines.predictions import decoded, save_predictions
-from labelchain.baselines.reordering import SampledOrder
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Evaluation, Predictor
@@ -38,7 +34,8 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-VALUE_ENSEMBLE = "three-chain-q"
+LARGE_ENSEMBLES = ("three-chain-q", "ten-always-random", "ten-chain-pg")
+"""Ensembles that take so many trainings that they are only made if they are named."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
@@ -107,30 +104,14 @@ def _load_classifier_chains(run: Run, dataset: MultilabelDataset) -> Predictor:
     return model
 
 
-def _order_of(name: str, run: Run, dataset: MultilabelDataset) -> Order:
-    if name == "always-random":
-        return RandomOrder()
-    if name == "target-reordering":
-        return SampledOrder(run.settings.chain_limit(dataset))
-    if name == "freq2rare":
-        return FixedOrder(frequent_first(dataset))
-    if name == "rare2freq":
-        return FixedOrder(rare_first(dataset))
-    return FixedOrder(shuffled(dataset, run.seed))
-
-
-def _train_order(name: str, run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
-    """Maximum likelihood on the true labels in an order."""
-    return train_for(LikelihoodObjective(_order_of(name, run, dataset)), run, dataset, progress)
-
-
-def _train_order_free(run: Run, dataset: MultilabelDataset, progress: Progress) -> int:
-    """Optimal-completion targets."""
-    return train_for(OrderFreeObjective(), run, dataset, progress)
-
-
 def _ordered(name: str, summary: str) -> Learner:
-    return Learner(summary, partial(_train_order, name), _load_chain)
+    return Learner(summary, partial(train_in_order, name), _load_chain)
+
+
+def _several(learner: str, number: int, summary: str, mean: Mean = "arithmetic") -> Learner:
+    """Networks of one learner from so many seeds."""
+    parts = tuple(Part(learner, place * SEED_SHIFT) for place in range(number))
+    return Learner(summary, None, _load_chain, parts, mean)
 
 
 LEARNERS: dict[str, Learner] = {
@@ -155,7 +136,7 @@ LEARNERS: dict[str, Learner] = {
     "target-reordering": _ordered("target-reordering", "chain in the order that the network itself samples"),
     "order-free": Learner(
         "chain whose target is any true label still missing (optimal completion)",
-        _train_order_free,
+        train_order_free,
         _load_chain,
     ),
     "chain-pg": Learner("chain trained by policy gradient on sampled chains", train_chain_pg, _load_chain),
@@ -169,19 +150,19 @@ LEARNERS: dict[str, Learner] = {
         _load_chain,
         parts=(Part("target-reordering"), Part("chain-pg")),
     ),
-    ORDER_PAIR: Learner(
-        "always-random from two seeds, averaged while decoding: as large as composite",
-        None,
-        _load_chain,
-        parts=(Part("always-random"), Part("always-random", SEED_SHIFT)),
+    ORDER_PAIR: _several(
+        "always-random", 2, "always-random from two seeds, averaged while decoding: as large as composite"
     ),
-    VALUE_ENSEMBLE: Learner(
+    "three-chain-q": _several(
+        "chain-q",
+        3,
         "chain-q from three seeds, log-odds averaged while decoding",
-        None,
-        _load_chain,
-        parts=tuple(Part("chain-q", number * SEED_SHIFT) for number in range(3)),
         mean="geometric",  # their logits are the log-odds of values: the mean of those
     ),
+    "ten-always-random": _several(
+        "always-random", 10, "always-random from ten seeds, averaged while decoding"
+    ),
+    "ten-chain-pg": _several("chain-pg", 10, "chain-pg from ten seeds, averaged while decoding"),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
     "dqn": Learner("Stable-Baselines3's DQN", train_sb3, load_sb3),
