@@ -150,6 +150,12 @@ LEARNERS: dict[str, Learner] = {
         _load_chain,
         parts=(Part("target-reordering"), Part("chain-pg")),
     ),
+    "composite-q": Learner(
+        "target-reordering and chain-q, averaged while decoding",
+        None,
+        _load_chain,
+        parts=(Part("target-reordering"), Part("chain-q")),
+    ),
     ORDER_PAIR: _several(
         "always-random", 2, "always-random from two seeds, averaged while decoding: as large as composite"
     ),

@@ -17,7 +17,7 @@ from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
-CHALLENGERS = (COMPOSITE, "composite-joint", "chain-pg", "chain-q")
+CHALLENGERS = (COMPOSITE, "composite-q", "composite-joint", "chain-pg", "chain-q")
 """Whose gains are counted."""
 BEST_ORDER = "best order"
 """The opponent that is, for each metric, whichever of the four orders is best."""

@@ -56,6 +56,7 @@ def tables() -> Iterator[str]:
     for learner, opponent, title in (
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
         ("composite", "two-always-random", "`composite`, and its gain over two networks of the best order"),
+        ("composite-q", "best order", "`composite-q`, and its gain over the best of the four orders"),
         ("chain-pg", "best order", "`chain-pg` alone, and its gain over the best of the four orders"),
         ("chain-q", "best order", "`chain-q` alone, and its gain over the best of the four orders"),
     ):

@@ -52,7 +52,7 @@ def test_every_learner_is_compared_once_and_logged_under_the_same_tags(tmp_path,
     results = compare(dataset, "random", names, 1, SMALL, tmp_path, progress)
     composed = [name for name in names if LEARNERS[name].train is None]
     alone = [name for name in names if name not in composed]
-    assert composed == ["composite", "two-always-random", *LARGE_ENSEMBLES]
+    assert composed == ["composite", "composite-q", "two-always-random", *LARGE_ENSEMBLES]
     more = [*["always-random"] * 9, *["chain-pg"] * 9]
     assert [name for name, _ in started] == [*alone, more[0], *["chain-q"] * 2, *more[1:], *composed]
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
