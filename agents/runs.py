@@ -137,7 +137,7 @@ class Run:
     def _refuse_another(self, name: str, there: object, asked: object) -> None:
         if there != asked:
             raise RunError(
-                f"{self.directory} holds a run whose {name} is {there!r}, not {asked!r}; "
+                f"{self.directory} holds a run with {name}={there!r}, not {asked!r}; "
                 "choose another folder or remove it"
             )
 

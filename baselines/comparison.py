@@ -81,7 +81,7 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
                 raise RunError(f"{path} is of another version, without {key}; choose another folder")
             if ours[key] != theirs[key]:
                 raise RunError(
-                    f"{out} holds a comparison whose {key} is {theirs[key]!r}, not {ours[key]!r}; "
+                    f"{out} holds a comparison with {key}={theirs[key]!r}, not {ours[key]!r}; "
                     "choose another folder or remove it"
                 )
     wanted = counts | {learner: max(seeds, counts.get(learner, 0)) for learner in learners}

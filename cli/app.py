@@ -126,7 +126,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            show_default="all but agents without masks",
+            show_default="all but agents without masks, ensembles of 3 and 10",
             help="Learners to compare.",
         ),
     ] = None,
@@ -155,25 +155,27 @@ def compare(
         from labelchain.baselines.learners import learner_named
         from labelchain.baselines.markdown import write_report
         from labelchain.baselines.workers import Job
-        from labelchain.cli.commands import noted
+        from labelchain.cli.commands import note_commands, noted_commands
         from labelchain.cli.found import print_comparison
 
-        chosen = (
-            list(dict.fromkeys(name.strip() for name in learners.split(","))) if learners else list(COMPARED)
-        )
+        named = list(COMPARED) if learners is None else [name.strip() for name in learners.split(",")]
+        chosen = list(dict.fromkeys(named))
         for each in chosen:
             learner_named(each)
         trains, place = engine_named(engine, address, device)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
-        left = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
-        with WorkProgress(console, left) as work:
+        wanted = planned(folder, name, chosen, seeds, settings)
+        commands = noted_commands(folder)
+        if not commands or wanted != planned(folder, name, [], seeds, settings):
+            commands.append(shlex.join(["labelchain", *sys.argv[1:]]))
+        with WorkProgress(console, len(unfinished(job, wanted))) as work:
             results = compare_learners(
                 data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place
             )
         seconds = read_json(folder / "timings.json")["seconds"]
-        commands = noted(folder, shlex.join(["labelchain", *sys.argv[1:]]))
+        note_commands(folder, commands)
         write_report(job, results, seconds, commands)
         print_comparison(results, seconds, folder)
 

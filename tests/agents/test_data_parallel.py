@@ -127,7 +127,7 @@ def test_the_script_trains_networks_in_one_process_too(tmp_path, dataset, capsys
     printed = capsys.readouterr().out
     assert "100%  order-free" in printed
     assert "(1 process)" in printed
-    with pytest.raises(ValueError, match="another width"):
+    with pytest.raises(ValueError, match="with width="):
         script.main([*arguments, "--set", "width=9"])
     with pytest.raises(ValueError, match="NAME=VALUE"):
         script.main([*arguments, "--set", "width"])

@@ -132,10 +132,10 @@ def test_a_configuration_comes_back_as_it_was(make_run):
     [
         (
             {"width": 9, "reward": "f1"},
-            r"another width: 8, not 9",
+            r"with width=8, not 9",
         ),
-        ({"max_labels": 3}, r"another max_labels: None, not 3"),
-        ({"seed": 1}, "another seed: 0, not 1"),
+        ({"max_labels": 3}, r"with max_labels=None, not 3"),
+        ({"seed": 1}, "with seed=0, not 1"),
     ],
 )
 def test_a_folder_with_another_run_says_what_differs_and_nothing_else(make_run, change, message):
@@ -150,7 +150,7 @@ def test_a_folder_of_another_data_set_is_refused(make_run):
     run = make_run("chain-pg", name="run")
     run.create()
     other = Run(run.directory, "chain-pg", "bibtex", 0, run.settings)
-    with pytest.raises(RunError, match="another dataset: 'random', not 'bibtex'"):
+    with pytest.raises(RunError, match="with dataset='random', not 'bibtex'"):
         other.create()
 
 

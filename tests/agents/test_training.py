@@ -195,9 +195,9 @@ def test_configuration_is_complete_and_guards_its_folder(make_run):
     assert {"torch", "gymnasium", "labelchain", "python"} <= set(config["versions"])
     assert config["seed"] == 0
     run.create()  # the same again is fine
-    with pytest.raises(RunError, match=r"holds a run whose dropout is 0\.25, not 0\.3"):
+    with pytest.raises(RunError, match=r"holds a run with dropout=0\.25, not 0\.3"):
         make_run("always-random", name="run").create()
-    with pytest.raises(RunError, match="holds a run whose learner is 'always-random', not 'freq2rare'"):
+    with pytest.raises(RunError, match="holds a run with learner='always-random', not 'freq2rare'"):
         make_run("freq2rare", name="run", dropout=0.25).create()
 
 

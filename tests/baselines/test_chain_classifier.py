@@ -236,9 +236,9 @@ def test_a_run_directory_keeps_the_run(tmp_path):
     told.clear()
     assert (model.fit(X, Y).predict_proba(X) == scores).all()
     assert told == []  # not trained again
-    with pytest.raises(RunError, match="holds a run whose dataset is"):
+    with pytest.raises(RunError, match="holds a run with dataset="):
         model.fit(X + 1, Y)
-    with pytest.raises(RunError, match="holds a run whose seed is"):
+    with pytest.raises(RunError, match="holds a run with seed="):
         model.set_params(random_state=1).fit(X, Y)
 
 

@@ -116,7 +116,7 @@ def test_a_composite_alone_leaves_its_parts_where_the_comparison_looks_for_them(
 def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it_trains(comparison):
     comparison("popularity", seeds=1)
     before = (comparison.folder / "results.json").read_bytes()
-    with pytest.raises(RunError, match="whose width is 8, not 9"):
+    with pytest.raises(RunError, match="with width=8, not 9"):
         comparison("popularity", seeds=1, settings=TINY.with_changes({"width": 9}))
     with pytest.raises(UnknownLearnerError, match="unknown learner 'nothing': expected one of"):
         comparison("freq2rare", "nothing", seeds=1)
@@ -156,7 +156,7 @@ def test_finished_runs_of_other_settings_or_data_are_refused(comparison, dataset
     """Of a comparison that was stopped before it had results: they would be mixed with new ones."""
     comparison("popularity", "rare2freq", seeds=1)
     (comparison.folder / "results.json").unlink()
-    with pytest.raises(RunError, match="whose width is 8, not 9"):
+    with pytest.raises(RunError, match="with width=8, not 9"):
         comparison("popularity", seeds=1, settings=TINY.with_changes({"width": 9}))
     changed = make_dataset(seed=1)
     assert (changed.name, changed.features.shape) == (dataset.name, dataset.features.shape)

@@ -158,7 +158,7 @@ def test_a_composite_uses_the_finished_runs_of_its_parts(make_run, composed, dat
 
 def test_parts_with_other_settings_are_refused(make_run, composed, dataset):
     other = make_run("composite", epochs=3)
-    with pytest.raises(RunError, match="whose epochs is 2, not 3"):
+    with pytest.raises(RunError, match="with epochs=2, not 3"):
         fit(other, dataset, silent, composed.directory / "parts")
     assert other.result is None
 

@@ -32,7 +32,7 @@ def test_a_search_goes_on_and_is_extended_without_repeating_a_trial(tmp_path, da
     assert longer["best"]["score"] == max(each["score"] for each in longer["trials"])
     assert "rl_learning_rate" in longer["best"]["settings"]
     TINY.with_changes(longer["best"]["settings"])
-    with pytest.raises(RunError, match="whose epochs is 1, not 2"):
+    with pytest.raises(RunError, match="with epochs=1, not 2"):
         tune("chain-pg", dataset, "random", 0, TINY.with_changes({"epochs": 2}), tmp_path, 1, progress)
 
 

@@ -97,7 +97,6 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert (out / "results.csv").read_text().startswith("learner,against,decoding,metric,value")
     report = (out / "report.md").read_text()
     assert "sampled-chains" in report
-    assert json.loads((out / "commands.json").read_text())["commands"][0] in report
     assert "## `composite` against the best order" in report
     for name in ("comparison.png", "gains.png", "time.png", "positions.png"):
         assert f"]({name})" in report
@@ -108,13 +107,44 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
     assert run(*arguments, "--set", "width=8").exit_code == 0
     assert (out / "results.json").read_text() == before
     refused = run(*arguments, "--set", "width=9")
-    assert_error(refused, 1, "holds a comparison whose width is 8, not 9", "another folder")
+    assert_error(refused, 1, "holds a comparison with width=8, not 9", "another folder")
+
+
+def test_a_comparison_is_extended_and_names_the_commands_that_made_it(tmp_path, npz, monkeypatch):
+    def commanded(*arguments: object) -> str:
+        words = ["compare", npz, *arguments, "--epochs", 1, "--set", "width=8", "--out", tmp_path / "out"]
+        monkeypatch.setattr(sys, "argv", ["/bin/labelchain", *map(str, words)])
+        result = run(*words)
+        assert result.exit_code == 0, result.output
+        return " ".join(["labelchain", *map(str, words)])
+
+    first = commanded("--learners", "popularity,freq2rare")
+    second = commanded("--learners", "freq2rare", "--seeds", 2)
+    commanded("--learners", "popularity")  # is there already
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert f"```sh\n{first}\n{second}\n```" in report
+    (tmp_path / "out" / "commands.json").write_text("{}")
+    damaged = run(
+        "compare",
+        npz,
+        "--learners",
+        "rare2freq",
+        "--epochs",
+        1,
+        "--set",
+        "width=8",
+        "--out",
+        tmp_path / "out",
+    )
+    assert_error(damaged, 1, "commands.json must hold a list of commands")
+    assert not (tmp_path / "out" / "rare2freq").exists()
 
 
 def test_wrong_names_are_usage_errors(tmp_path):
     assert_error(run("compare", "digit-scene", "--out", tmp_path), 2, "'digit-scene'", "digit-scenes")
     assert_error(run("train", "composit", "digit-scenes"), 2, "unknown learner 'composit'", "composite")
     assert_error(run("compare", "digit-scenes", "--learners", "freq2rare,nix"), 2, "unknown learner 'nix'")
+    assert_error(run("compare", "digit-scenes", "--learners", ""), 2, "unknown learner ''")
     assert_error(run("train", "popularity", "digit-scenes", "--set", "wdth=3"), 2, "unknown setting 'wdth'")
     assert_error(run("train", "popularity", "digit-scenes", "--set", "width"), 2, "NAME=VALUE, got 'width'")
     assert_error(run("train", "popularity", "digit-scenes", "--set", "width=x"), 2, "type int, got 'x'")
