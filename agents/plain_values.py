@@ -59,5 +59,7 @@ def check_types(kind: type, values: Mapping[str, Any]) -> None:
             continue
         number = declared.startswith(("int", "float"))
         expected = (int,) if declared.startswith("int") else (int, float) if number else (str,)
-        if type(value) not in expected or (number and not is_finite(value)):
+        if type(value) not in expected:
             raise ValueError(f"{field.name} must be of type {declared}, got {shown(value)}")
+        if number and not is_finite(value):
+            raise ValueError(f"{field.name} must be finite, got {shown(value)}")

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.plain_values import LARGEST_COUNT
+from labelchain.agents.plain_values import LARGEST_COUNT, check_types
 from labelchain.envs import default_max_labels
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER
@@ -126,15 +128,19 @@ class Settings(NetworkConfig):
     def with_changes(self, changes: dict[str, Any]) -> Settings:
         """A copy with some values changed, given as values or as text (``"0.5"``, ``"none"``).
 
+        Numbers may be NumPy's.
+
         Raises:
-            ValueError: If a name is unknown, or a text is no value of its type.
+            ValueError: If a name is unknown, or a value is not of its type.
         """
         known = {field.name: field for field in fields(self)}
         parsed = {}
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"unknown setting {name!r}: expected one of {', '.join(known)}")
-            parsed[name] = _parse(name, str(known[name].type), value) if isinstance(value, str) else value
+            plain = value.item() if isinstance(value, np.generic) else value
+            parsed[name] = _parse(name, str(known[name].type), plain) if isinstance(plain, str) else plain
+        check_types(Settings, parsed)
         return dataclasses.replace(self, **parsed)
 
 

@@ -107,6 +107,12 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.learner!r} learns in an environment: train it by 'labelchain train'. Here: {usable}"
             )
         learner = learner_named(self.learner)
+        if not isinstance(self.settings, Mapping | None):
+            raise ValueError(f"settings must be a mapping of names to values, got {self.settings!r}")
+        state = self.random_state
+        seed = int(state) if isinstance(state, int | np.integer) else None
+        if self.run_dir is not None and seed is None:
+            raise ValueError(f"run_dir needs a number as random_state, to find its run again; got {state!r}")
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
@@ -114,8 +120,8 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = self._encoding.classes
         dataset = in_memory(X, labels, [str(label) for label in self.classes_], self.image_shape)
         self.settings_ = settings_for(dataset, small_batches=True).with_changes(dict(self.settings or {}))
-        state = self.random_state
-        seed = int(state if isinstance(state, int | np.integer) else check_random_state(state).randint(2**31))
+        if seed is None:
+            seed = int(check_random_state(state).randint(2**31))
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng(devices=[]):
             folder = Path(temporary if self.run_dir is None else self.run_dir)
             run = Run(folder, self.learner, dataset.name, seed, self.settings_)
@@ -160,8 +166,9 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         decoding ``sampled-chains``).
         """
         predictor = ranking_part(self._fitted())
-        if not 1 <= k <= len(self.classes_):
-            raise ValueError(f"k must be from 1 to {len(self.classes_)}, the number of labels, got {k}")
+        if not isinstance(k, int | np.integer) or not 1 <= k <= len(self.classes_):
+            most = f"{len(self.classes_)}, the number of labels"
+            raise ValueError(f"k must be a whole number from 1 to {most}, got {k!r}")
         order = np.argsort(-self._scores(X, predictor), axis=1, kind="stable")
         best: NDArray[Any] = self.classes_[order[:, :k]]
         return best

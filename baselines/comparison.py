@@ -29,7 +29,7 @@ from labelchain.envs.metrics import row_scores, summarise
 UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
 """Agents that learn without masks: ``maskable-ppo`` stands for all of Stable-Baselines3's."""
 COMPARED = tuple(name for name in LEARNERS if name not in (*UNMASKED, *LARGE_ENSEMBLES))
-"""The learners of a comparison unless others are named."""
+"""The learners of a comparison unless others are named: none that takes many trainings, either."""
 
 WITHOUT_CHAINS = "binary-relevance"
 """The learner that says how easy each true label is."""

@@ -1,7 +1,8 @@
 """The composite of target reordering and reinforcement learning (Nam et al., ICML 2019), in both forms.
 
-*Output*: a target-reordering network and a policy-gradient network, trained apart, whose step distributions
-are averaged while decoding (the paper's description), with weights that depend on the validation rows.
+*Output*: a target-reordering network and a policy-gradient network (or one of ``chain-q``), trained apart,
+whose step distributions are averaged while decoding (the paper's description), with weights that depend on
+the validation rows.
 *Joint*: one network trained on a weighted sum of both losses (the authors' code).
 """
 

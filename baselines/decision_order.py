@@ -46,8 +46,9 @@ def decisions(
         often, of a right and a wrong label of one ranking, the right one has the better rank;
         ``one_order``: how often two labels of a ranking are in the order that most inputs have them in;
         ``easy_first``: how often, of two true labels of a row, the one comes first in the chain that the
-        other model holds more probable; ``clear_first``: the same of a clear and a blurred one. Each of the
-        last four is left out where nothing can be counted.
+        other model holds more probable; ``clear_first``: the same of a clear and a blurred one. Labels never
+        emitted count as last, a pair of them as one half. Each of the last four is left out where nothing
+        can be counted.
     """
     labels = dataset.labels[dataset.rows("test")]
     pairs = pair_orders(predictions.ranking, dataset.num_labels)
@@ -128,14 +129,14 @@ def _share_in_front(
 ) -> float | None:
     """Of ``pairs`` ``(n, m, m)`` of the ``m`` true labels of a row, the share with the former one first.
 
-    A tie is one half, so that chains which do not care have 0.5 (the probability of superiority; K. McGraw,
-    S. Wong 1992, "A Common Language Effect Size Statistic").
+    A tie is one half, so that chains which do not care have 0.5 (the A of A. Vargha, H. Delaney 2000, "A
+    Critique and Improvement of the CL Common Language Effect Size Statistics of McGraw and Wong").
     """
     true = _padded(labels, labels.indices, -1)
     at = (chains[:, None] == true[:, :, None]) & (true >= 0)[:, :, None]  # (n, m, length)
     place = np.where(at.any(axis=2), at.argmax(axis=2), chains.shape[1])
-    first = np.sign(place[:, None] - place[:, :, None])[pairs]  # 1, -1, or 0 if neither is emitted
-    return float(0.5 + 0.5 * first.mean()) if pairs.any() else None
+    ahead = np.sign(place[:, None] - place[:, :, None])[pairs]  # 1, -1, or 0 if neither is emitted
+    return float(0.5 + 0.5 * ahead.mean()) if pairs.any() else None
 
 
 def _padded(labels: sparse.csr_array, values: NDArray[Any], padding: float) -> NDArray[Any]:

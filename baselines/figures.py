@@ -6,6 +6,7 @@ import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, LEARNERS
 from labelchain.baselines.report import HEADINGS, SHOWN
-from labelchain.baselines.results import BEST_ORDER, Results
+from labelchain.baselines.results import BEST_ORDER, Results, best_orders
 from labelchain.envs.files import written_beside
 
 MARKERS = "osD^v<>Pp*Xhd12"
@@ -40,7 +41,7 @@ def write_figure(results: Results, path: Path) -> None:
         ]
         if orders:
             axes.axvline(max(orders), color="#757575", lw=0.8, ls="--", zorder=0)
-        _limit(axes, [results["learners"][name][metric]["values"] for name in learners], learners)
+        limit(axes, {name: results["learners"][name][metric] for name in learners})
         axes.set_title(HEADINGS.get(metric, metric), fontsize=10)
         axes.grid(axis="x", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -48,22 +49,26 @@ def write_figure(results: Results, path: Path) -> None:
     panels[0].invert_yaxis()
     title = f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval"
     if not results["learners"].keys().isdisjoint(FOUR_ORDERS):
-        title += "; dashed: best of the four orders"
+        title += f"; dashed: {best_orders(results)}"
     figure.suptitle(title, fontsize=10)
     save(figure, path)
 
 
-def _limit(axes: Axes, values: list[list[float]], learners: list[str]) -> None:
-    """Let the axis span what the learners reach; popularity, far below, is written at the edge."""
-    others = [v for name, each in zip(learners, values, strict=True) if name != "popularity" for v in each]
-    if not others or "popularity" not in learners:
-        return
-    margin = 0.06 * max(max(others) - min(others), 1.0)
-    axes.set_xlim(min(others) - 2 * margin, max(others) + margin)
-    row = learners.index("popularity")
-    if min(values[row]) < axes.get_xlim()[0]:
-        text = f"◂ {statistics.fmean(values[row]):.1f}"
-        axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+def limit(axes: Axes, entries: Mapping[str, Any]) -> None:
+    """Let the axis span what the learners reach.
+
+    Popularity, far below, is written at the edge. Intervals over two seeds are so wide that they are cut.
+    """
+    others = [entry for name, entry in entries.items() if name != "popularity"] or list(entries.values())
+    dots = [value for entry in others for value in entry["values"]]
+    span = max(max(dots) - min(dots), 1.0)
+    reached = [*dots, *(end for entry in others for end in entry["interval"] or [])]
+    low, high = max(min(reached), min(dots) - 0.5 * span), min(max(reached), max(dots) + 0.5 * span)
+    axes.set_xlim(low - 0.12 * span, high + 0.06 * span)
+    for row, (name, entry) in enumerate(entries.items()):
+        if name == "popularity" and min(entry["values"]) < axes.get_xlim()[0]:
+            text = f"◂ {entry['mean']:.1f}"
+            axes.text(0.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
 
 
 def colour_of(learner: str) -> str:
@@ -72,22 +77,25 @@ def colour_of(learner: str) -> str:
         return "#757575"
     if learner.startswith(COMPOSITE):
         return "#c62828"
-    return "#1565c0" if learner in ("target-reordering", "chain-pg") else "#ef9a00"
+    return "#1565c0" if learner in ("target-reordering", "chain-pg", "chain-q") else "#ef9a00"
 
 
 def write_gains(results: Results, path: Path) -> None:
-    """Draw what the RL learners gain over the best of the four orders, with 95 % intervals over test rows."""
+    """Draw what the RL learners gain over the best order, with 95 % intervals over test rows."""
     figure = new_figure(9, 3.2)
     axes = figure.subplots()
     challengers = [name for name, opponents in results["gains"].items() if BEST_ORDER in opponents]
     for number, learner in enumerate(challengers):
         entries = [results["gains"][learner][BEST_ORDER][metric] for metric in SHOWN]
-        places = np.arange(len(SHOWN)) + 0.2 * (number - (len(challengers) - 1) / 2)
+        places = np.arange(len(SHOWN)) + 0.6 * ((number + 0.5) / len(challengers) - 0.5)
         values = np.array([entry["absolute"] for entry in entries])
         ends = np.array([entry["interval"] or [entry["absolute"]] * 2 for entry in entries])
         reach = np.abs(ends.T - values)
         axes.errorbar(places, values, reach, fmt="o", ms=4, capsize=3, label=learner)
     axes.axhline(0, color="#757575", lw=0.8, ls="--")
+    for place in range(0, len(SHOWN), 2):
+        axes.axvspan(place - 0.5, place + 0.5, color="#f2f2f2", lw=0, zorder=0)
+    axes.set_xlim(-0.5, len(SHOWN) - 0.5)
     axes.set_xticks(range(len(SHOWN)), [HEADINGS.get(metric, metric) for metric in SHOWN])
     axes.set_ylabel("points over the best order")
     axes.legend(frameon=False)

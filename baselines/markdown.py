@@ -13,7 +13,7 @@ from labelchain.baselines.decision_order import pair_orders
 from labelchain.baselines.figures import write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
-from labelchain.baselines.results import METRICS, Results
+from labelchain.baselines.results import BEST_ORDER, METRICS, Results, best_orders
 from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
 from labelchain.envs.positions import error_rates, mean_positions
@@ -29,8 +29,12 @@ ORDER_NOTES = """In per cent, of the greedy chains; mean over seeds.
 *Right first*: of a right and a wrong label of one ranking, the right one has the better rank.
 *One order*: two labels of a ranking stand in the order that most inputs have them in; 100 if the order never
 depends on the input, 50 if it is any."""
-EASY_NOTE = """*Easy first*: of two true labels of an input, the one that binary relevance holds more probable
-comes first; labels never emitted count as last, and a pair of two such labels as one half."""
+PAIR_NOTES = {
+    "easy_first": """*Easy first*: of two true labels of an input, the one that binary relevance holds more
+probable comes first.""",
+    "clear_first": "*Clear first*: of a clear and a blurred digit of one scene, the clear one comes first.",
+}
+LAST_NOTE = """Labels never emitted count as last, and a pair of two such labels as one half."""
 DECIDED = {
     "right_before_wrong": "right first",
     "easy_first": "easy first",
@@ -53,10 +57,10 @@ def write_report(
     """
     figures = [("comparison.png", "Scores: one dot per seed, mean, 95 % interval over seeds.")]
     write_figure(results, job.out / "comparison.png")
-    if any("best order" in opponents for opponents in results["gains"].values()):
+    if any(BEST_ORDER in opponents for opponents in results["gains"].values()):
         write_gains(results, job.out / "gains.png")
         figures.append(
-            ("gains.png", "Gains over the best of the four orders, 95 % intervals over test rows.")
+            ("gains.png", f"Gains over the {best_orders(results)}, 95 % intervals over test rows.")
         )
     write_times(results, seconds, job.out / "time.png")
     figures.append(("time.png", "Scores against the seconds that training took, those of parts included."))
@@ -152,9 +156,11 @@ def _gains(results: Results) -> list[str]:
                 values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
                 rows.append([metric, f"`{gain['opponent']}`", *values, interval, relative, p_value])
             title = f"## `{learner}` against " + (
-                "the best order" if against == "best order" else f"`{against}`"
+                f"the {against}" if against == BEST_ORDER else f"`{against}`"
             )
-            note = "Gains in points, positive if better; paired bootstrap over test rows."
+            note = (
+                "Gains of means over seeds, in points, positive if better; paired bootstrap over test rows."
+            )
             parts.append(f"{title}\n\n{note}\n\n{_table(heads, rows)}")
     return parts
 
@@ -185,9 +191,6 @@ def _decisions(results: Results) -> str:
         ]
         for learner, each in results["decisions"].items()
     ]
-    notes = [ORDER_NOTES]
-    if "easy_first" in shown:
-        notes.append(EASY_NOTE)
-    if "clear_first" in shown:
-        notes.append("*Clear first*: the same of a clear and a blurred digit of one scene.")
+    extra = [note for name, note in PAIR_NOTES.items() if name in shown]
+    notes = [ORDER_NOTES, *extra, *([LAST_NOTE] if extra else [])]
     return "## Order of decisions\n\n" + "\n".join(notes) + "\n\n" + _table(heads, rows)

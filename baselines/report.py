@@ -9,7 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from labelchain.baselines.results import BEST_ORDER, Results
+from labelchain.baselines.results import BEST_ORDER, Results, best_orders
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -30,8 +30,10 @@ def results_table(
         width: Columns of the terminal; 95 % intervals over seeds are left out below 100.
     """
     seeds = results["seeds"]
+    fewest = min(len(entry["P@1"]["values"]) for entry in results["learners"].values())
     spread = "" if seeds == 1 else "mean" if width < SPREAD_WIDTH else "mean and 95 % interval"
-    over = "one seed" if seeds == 1 else f"{spread} over {seeds} seeds"
+    count = str(seeds) if fewest == seeds else f"{fewest} to {seeds}"
+    over = "one seed" if seeds == 1 else f"{spread} over {count} seeds"
     table = Table(
         title=f"{results['dataset']}, test split, per cent ({over})",
         caption=f"Decoding '{results['decoding']}': greedy; rankings forbid STOP until five labels are out.",
@@ -76,7 +78,7 @@ def gains_table(results: Results, learner: str, against: str) -> Table:
     """One learner against an opponent, or against whichever of the four orders is best, per metric shown."""
     best = against == BEST_ORDER
     table = Table(
-        title=f"{learner} against {'the best of the four orders' if best else against}",
+        title=f"{learner} against {'the ' + best_orders(results) if best else against}",
         caption="95 %, p: paired bootstrap over test rows.",
         **STYLE,
     )

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelchain.baselines.learners import COMPOSITE, FOUR_ORDERS, ORDER_PAIR
+from labelchain.baselines.learners import COMPOSITE, CONTROLS, FOUR_ORDERS, ORDER_PAIR
 from labelchain.baselines.significance import paired_bootstrap, seed_interval
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
-CHALLENGERS = (COMPOSITE, "composite-q", "composite-joint", "chain-pg", "chain-q")
+CHALLENGERS = (COMPOSITE, "composite-q", "composite-joint", "chain-pg", "chain-q", *CONTROLS)
 """Whose gains are counted."""
 BEST_ORDER = "best order"
 """The opponent that is, for each metric, whichever of the four orders is best."""
@@ -25,6 +25,13 @@ BEST_ORDER = "best order"
 Results = dict[str, Any]
 Rows = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """By learner and metric the score of each test row in per cent, mean over seeds, ``(num_rows,)``."""
+
+
+def best_orders(results: Results) -> str:
+    """What :data:`BEST_ORDER` is in a comparison, in words."""
+    return (
+        "best of the four orders" if results["learners"].keys() >= {*FOUR_ORDERS} else "best order compared"
+    )
 
 
 def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRICS) -> dict[str, Any]:
@@ -42,7 +49,7 @@ def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRIC
 
 
 def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, Any]:
-    """The gains of RL learners over the best of the four orders and over a pair of networks of that kind.
+    """The gains of RL learners over the best of the four orders, and over as many networks of that kind.
 
     Args:
         learners: By learner, what :func:`summary` gives.
@@ -56,7 +63,8 @@ def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, An
     found: dict[str, Any] = {}
     asked: list[tuple[dict[str, Any], NDArray[np.float64]]] = []
     for challenger in CHALLENGERS:
-        for opponents, name in ((orders, BEST_ORDER), ([ORDER_PAIR], ORDER_PAIR)):
+        control = CONTROLS.get(challenger, ORDER_PAIR)
+        for opponents, name in ((orders, BEST_ORDER), ([control], control)):
             if challenger not in learners or not opponents or opponents[0] not in learners:
                 continue
             entries = found.setdefault(challenger, {}).setdefault(name, {})

@@ -8,7 +8,6 @@ from typing import Any
 
 from rich.table import Table
 
-from labelchain.baselines.learners import COMPOSITE
 from labelchain.baselines.report import gains_table, known_table, results_table
 from labelchain.baselines.results import Results
 from labelchain.cli.errors import console
@@ -28,8 +27,9 @@ def print_comparison(results: Results, seconds: Mapping[str, Sequence[float]], f
     console.print(results_table(results, seconds, console.width))
     if "known_subset_accuracy" in results:
         console.print(known_table(results))
-    for against in results["gains"].get(COMPOSITE, {}):
-        console.print(gains_table(results, COMPOSITE, against))
+    for challenger, opponents in list(results["gains"].items())[:1]:
+        for against in opponents:
+            console.print(gains_table(results, challenger, against))
     console.print(
         f"report:  {folder / 'report.md'} (all decodings; results.json and results.csv beside it)",
         highlight=False,

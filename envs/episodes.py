@@ -62,8 +62,8 @@ class EpisodeBatch:
         self.dataset = dataset if isinstance(dataset, MultilabelDataset) else load_dataset(dataset)
         self.rows = self.dataset.rows(split)
         limit = default_max_labels(self.dataset) if max_labels is None else max_labels
-        if limit < 1:
-            raise ValueError(f"max_labels must be at least 1, got {max_labels}")
+        if not isinstance(limit, int | np.integer) or limit < 1:
+            raise ValueError(f"max_labels must be a whole number of at least 1, got {max_labels!r}")
         if not 0.0 <= repeat_penalty < np.inf:
             raise ValueError(f"repeat_penalty must be finite and at least 0, got {repeat_penalty}")
         if observation not in ("features", "index"):

@@ -175,4 +175,5 @@ def make_reward(name: str, num_labels: int) -> Reward:
         if not isinstance(reward, Reward):
             raise TypeError(f"the factory of {name!r} must return a Reward, got {reward!r}")
         return reward
-    raise ValueError(f"unknown reward {name!r}: expected one of {', '.join(reward_names())}")
+    known = ", ".join(reward_names())
+    raise ValueError(f"unknown reward {name!r}: expected one of {known} (k is a number, as in ndcg@5)")

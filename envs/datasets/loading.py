@@ -58,10 +58,13 @@ def load_dataset(name_or_path: str | Path, test: str | Path | None = None) -> Mu
         test: The path of the test file, if the first path is that of a training file.
 
     Raises:
+        TypeError: If it is neither text nor a path.
         UnknownDatasetError: If it is neither a known name nor a file.
         DatasetError: If the files are missing or wrong, or a set of the catalogue does not have its published
             statistics.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise TypeError(f"expected the name or the path of a data set, got {name_or_path!r}")
     if test is None and isinstance(name_or_path, str):
         name_or_path, test = _parts(name_or_path)
     if test is not None:
@@ -99,6 +102,8 @@ def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str
         name_or_path: As for :func:`load_dataset`.
         test: As for :func:`load_dataset`.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise TypeError(f"expected the name or the path of a data set, got {name_or_path!r}")
     if test is None and isinstance(name_or_path, str):
         name_or_path, test = _parts(name_or_path)
     if test is not None:

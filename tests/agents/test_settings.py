@@ -17,13 +17,13 @@ from labelchain.envs import MultilabelDataset
         ({"epochs": 0}, "epochs must be from 1 to 2147483647, got 0"),
         ({"max_labels": 10**10}, "max_labels must be from 1 to 2147483647"),
         ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
-        ({"clip": float("inf")}, "clip must be positive and finite, got inf"),
+        ({"clip": float("inf")}, "clip must be finite, got inf"),
         ({"estimator": "best"}, "estimator must be 'all-actions' or 'sampled', got 'best'"),
         ({"baseline": "none"}, "baseline must be 'value' or 'self-critical', got 'none'"),
         ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', got 'float16'"),
         ({"mixing": "half"}, "mixing must be 'validated' or 'equal', got 'half'"),
         ({"warmup": 1.5}, r"warmup must be in \[0, 1\], got 1.5"),
-        ({"discount": float("nan")}, r"discount must be in \[0, 1\], got nan"),
+        ({"discount": float("nan")}, r"discount must be finite, got nan"),
         ({"power": 0.0}, r"power must be in \(0, 1\], got 0.0"),
         ({"entropy": -0.1}, "entropy must be finite and at least 0, got -0.1"),
         ({"label_set_metric": "hamming_loss"}, "label_set_metric must be one of .*, got 'hamming_loss'"),
@@ -45,6 +45,15 @@ def test_texts_become_values_of_their_type():
     found = Settings(max_labels=3).with_changes(changes)
     assert (found.width, found.dropout, found.cell) == (8, 0.25, "gru")
     assert (found.max_labels, found.sb3_steps) == (None, 100)
+
+
+def test_numbers_of_numpy_become_plain_ones_and_other_types_are_refused():
+    found = Settings().with_changes({"width": np.int64(8), "dropout": np.linspace(0, 0.5, 3)[1]})
+    assert (type(found.width), type(found.dropout)) == (int, float)
+    assert (found.width, found.dropout) == (8, 0.25)
+    for value in (1.5, True, [1], np.ones(1)):
+        with pytest.raises(ValueError, match="epochs must be of type int, got"):
+            Settings().with_changes({"epochs": value})
 
 
 def test_command_lines_name_what_they_change():

@@ -219,7 +219,12 @@ def test_pipelines_and_grid_search():
     chains = model[-1].predict_chain(model[:-1].transform(["red car", "white car"]))
     assert {label for label, _ in chains[0]} == {"red", "car"}
     X, Y = data()
-    search = GridSearchCV(classifier(), {"settings": [TINY, TINY | {"width": 16}]}, cv=2, scoring="f1_micro")
+    search = GridSearchCV(
+        classifier(),
+        {"settings": [TINY | {"width": width} for width in np.array([8, 16])]},
+        cv=2,
+        scoring="f1_micro",
+    )
     search.fit(X, Y)
     assert search.best_params_["settings"]["width"] in (8, 16)
     assert 0 < search.best_score_ <= 1
@@ -263,13 +268,23 @@ def test_wrong_use_is_one_clear_error():
         (classifier(), X[:1], Y[:1], "n_samples=1"),
         (classifier().set_params(image_shape=(3, 3)), X, Y, r"image_shape \(3, 3\) does not hold 8 features"),
         (classifier(), X * np.nan, Y, "NaN"),
+        (classifier(epochs=1.5), X, Y, "epochs must be of type int, got 1.5"),
+        (classifier().set_params(settings=[1]), X, Y, r"settings must be a mapping .*, got \[1\]"),
+        (
+            classifier().set_params(run_dir="never-made", random_state=None),
+            X,
+            Y,
+            "run_dir needs a number as random_state",
+        ),
     ]
     for model, inputs, labels, message in cases:
         with pytest.raises(ValueError, match=message):
             model.fit(inputs, labels)
     model = classifier().fit(X, Y)
-    with pytest.raises(ValueError, match="k must be from 1 to 5"):
+    with pytest.raises(ValueError, match="k must be a whole number from 1 to 5"):
         model.rank(X, 6)
+    with pytest.raises(ValueError, match="k must be a whole number from 1 to 5"):
+        model.rank(X, "3")
     with pytest.raises(ValueError, match="X has 3 features, but ChainClassifier is expecting 8"):
         model.predict(X[:, :3])
     with pytest.raises(ValueError, match="Y has 4 columns, but 5 in fit"):

@@ -84,15 +84,22 @@ def composed(make_run, dataset):
     return run
 
 
-@pytest.mark.parametrize("mixing", ["equal", "validated"])
-def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, mixing):
-    composed = make_run("composite", epochs=2, mixing=mixing)
+@pytest.mark.parametrize(
+    ("name", "reinforced", "mixing"),
+    [
+        ("composite", "chain-pg", "equal"),
+        ("composite", "chain-pg", "validated"),
+        ("composite-q", "chain-q", "validated"),
+    ],
+)
+def test_the_output_form_is_the_average_of_its_parts(make_run, dataset, name, reinforced, mixing):
+    composed = make_run(name, epochs=2, mixing=mixing)
     fit(composed, dataset, silent)
     limit = composed.settings.chain_limit(dataset)
     selection = composed.settings.selection()
     parts = [
         load_tensors(composed.directory / "parts" / name / "seed-0" / "model.pt")
-        for name in ("target-reordering", "chain-pg")
+        for name in ("target-reordering", reinforced)
     ]
     features = dataset.dense_features(dataset.rows("test"))
     content = load_tensors(composed.directory / "model.pt")

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from labelchain.baselines.results import METRICS, gains, summary, write_csv
+from labelchain.baselines.figures import limit, new_figure
+from labelchain.baselines.learners import FOUR_ORDERS
+from labelchain.baselines.results import METRICS, best_orders, gains, summary, write_csv
 from labelchain.baselines.significance import paired_bootstrap, seed_interval
 
 
@@ -61,6 +63,35 @@ def test_without_an_opponent_there_is_no_gain():
         "composite": ["two-always-random"],
         "chain-pg": ["two-always-random"],
     }
+
+
+def test_ten_networks_are_measured_against_ten_of_the_best_order():
+    names = ("two-always-random", "ten-always-random", "ten-chain-pg", "always-random")
+    found = gains_of({name: [run(value)] for value, name in enumerate(names, start=1)})
+    assert list(found) == ["ten-chain-pg"]
+    assert list(found["ten-chain-pg"]) == ["best order", "ten-always-random"]
+    assert found["ten-chain-pg"]["ten-always-random"]["P@1"]["absolute"] == 1.0
+
+
+def test_the_best_order_is_of_four_only_if_four_are_compared():
+    assert best_orders({"learners": dict.fromkeys([*FOUR_ORDERS, "composite"])}) == "best of the four orders"
+    assert best_orders({"learners": dict.fromkeys(FOUR_ORDERS[1:])}) == "best order compared"
+
+
+def test_axes_span_the_dots_whatever_two_seeds_have_for_intervals():
+    axes = new_figure(2, 2).subplots()
+    entries = {
+        "popularity": summary([run(10)])["P@1"],
+        "chain-pg": summary([run(60), run(64)])["P@1"],  # an interval of 62 plus or minus 25
+        "composite": summary([run(62), run(62.1), run(61.9)])["P@1"],
+    }
+    limit(axes, entries)
+    low, high = axes.get_xlim()
+    assert 57 < low < 60
+    assert 64 < high < 67
+    assert [text.get_text() for text in axes.texts] == ["◂ 10.0"]
+    limit(axes, {"popularity": entries["popularity"]})
+    assert axes.get_xlim()[0] < 10 < axes.get_xlim()[1]
 
 
 def test_the_interval_over_seeds_is_student_s():

@@ -149,7 +149,7 @@ def test_the_score_of_a_trial(tmp_path, dataset, make_run, value):
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"settings": {"lear\ning_rate": 1.0}}, r"unknown setting 'lear\\ning_rate'"),
         ({"settings": [1]}, "settings must be an object, got list"),
-        ({"settings": {"clip": 10**400}}, "clip must be of type float"),
+        ({"settings": {"clip": 10**400}}, "clip must be finite"),
         ({"settings": {"epochs": 10**10}}, "epochs must be from 1 to 2147483647"),
         ({"learner": 3}, "learner and dataset must be text"),
     ],

@@ -163,7 +163,11 @@ def test_observations_do_not_change_later():
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="max_labels must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="max_labels must be a whole number of at least 1, got '3'"):
+        LabelChainEnv(max_labels="3")
+    with pytest.raises(TypeError, match="expected the name or the path of a data set, got 3"):
+        LabelChainEnv(3)
+    with pytest.raises(ValueError, match="max_labels must be a whole number of at least 1, got 0"):
         LabelChainEnv(max_labels=0)
     with pytest.raises(ValueError, match="repeat_penalty must be finite and at least 0"):
         LabelChainEnv(repeat_penalty=-1)

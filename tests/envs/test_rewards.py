@@ -174,7 +174,9 @@ def test_stopping_at_once_on_an_input_without_labels_is_right():
 
 @pytest.mark.parametrize("name", ["", "jaccard", "ndcg", "ndcg@0", "ndcg@-1", "precision@x", None])
 def test_unknown_reward_names_the_known_ones(name):
-    with pytest.raises(ValueError, match=r"unknown reward .* expected one of accuracy, .*ndcg@k"):
+    with pytest.raises(
+        ValueError, match=r"unknown reward .* expected one of accuracy, .*ndcg@k.* as in ndcg@5"
+    ):
         make_reward(name, 5)
 
 
