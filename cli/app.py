@@ -33,6 +33,7 @@ app = typer.Typer(
     help="Learn in which order to decide the labels of each input: train, evaluate and compare learners.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     add_completion=False,
 )
 app.add_typer(datasets_app, name="datasets")
@@ -236,7 +237,7 @@ def play(
     policy: Annotated[
         str, typer.Option(metavar="random|RUN_DIR", help="Random actions, or the folder of a finished run.")
     ] = "random",
-    index: Annotated[int | None, typer.Option(help="Row of the split. [dim]Drawn by default.[/dim]")] = None,
+    index: Annotated[int | None, typer.Option(show_default="drawn", help="Row of the split.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     dataset: Annotated[str | None, typer.Option(help="The data, for labelchain/Chain-v0.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds the draw and random actions.")] = 0,
