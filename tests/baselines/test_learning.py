@@ -22,7 +22,8 @@ LEARN = Settings(
 )
 CLASSICAL = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
 # Stable-Baselines3's agents have tests of their own.
-NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS)]
+TENS = ("ten-always-random", "ten-chain-pg")  # ten times what is trained here once, twice and three times
+NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS, *TENS)]
 
 
 def silent(share, note):
