@@ -17,7 +17,7 @@ from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Progress, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.decision_order import decisions, mean_decisions
-from labelchain.baselines.learners import LARGE_ENSEMBLES, LEARNERS, learner_named, load_scores
+from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.results import Results, gains, summary, write_csv
 from labelchain.baselines.workers import Cell, Engine, Job, parts_of, run_cells
@@ -28,8 +28,10 @@ from labelchain.envs.metrics import row_scores, summarise
 
 UNMASKED = ("ppo", "a2c", "dqn", "qr-dqn", "recurrent-ppo")
 """Agents that learn without masks: ``maskable-ppo`` stands for all of Stable-Baselines3's."""
-COMPARED = tuple(name for name in LEARNERS if name not in (*UNMASKED, *LARGE_ENSEMBLES))
-"""The learners of a comparison unless others are named: none that takes many trainings, either."""
+COMPARED = tuple(
+    name for name, learner in LEARNERS.items() if name not in UNMASKED and len(learner.parts) <= 2
+)
+"""The learners of a comparison unless others are named: no ensembles of more than two trainings, either."""
 
 WITHOUT_CHAINS = "binary-relevance"
 """The learner that says how easy each true label is."""

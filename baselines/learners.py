@@ -36,8 +36,6 @@ COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
 CONTROLS = {"ten-chain-pg": "ten-always-random"}
 """As many networks of the best order as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
-LARGE_ENSEMBLES = ("three-chain-q", "ten-always-random", "ten-chain-pg")
-"""Ensembles that take so many trainings that they are only made if they are named."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 

@@ -63,10 +63,7 @@ def load_dataset(name_or_path: str | Path, test: str | Path | None = None) -> Mu
         DatasetError: If the files are missing or wrong, or a set of the catalogue does not have its published
             statistics.
     """
-    if not isinstance(name_or_path, str | Path):
-        raise TypeError(f"expected the name or the path of a data set, got {name_or_path!r}")
-    if test is None and isinstance(name_or_path, str):
-        name_or_path, test = _parts(name_or_path)
+    name_or_path, test = _parts(name_or_path, test)
     if test is not None:
         return _load_path(Path(name_or_path), Path(test))
     if isinstance(name_or_path, Path) or _looks_like_path(name_or_path):
@@ -101,11 +98,11 @@ def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str
     Args:
         name_or_path: As for :func:`load_dataset`.
         test: As for :func:`load_dataset`.
+
+    Raises:
+        TypeError: If the first is neither text nor a path.
     """
-    if not isinstance(name_or_path, str | Path):
-        raise TypeError(f"expected the name or the path of a data set, got {name_or_path!r}")
-    if test is None and isinstance(name_or_path, str):
-        name_or_path, test = _parts(name_or_path)
+    name_or_path, test = _parts(name_or_path, test)
     if test is not None:
         return json.dumps([_absolute(name_or_path), _absolute(test)])
     text = str(name_or_path)
@@ -134,16 +131,22 @@ def dataset_names() -> dict[str, bool]:
     )
 
 
-def _parts(text: str) -> tuple[str, str | None]:
-    """The two paths in what :func:`source_name` made of them; anything else as it is."""
-    if text.startswith("["):
+def _parts(name_or_path: str | Path, test: str | Path | None) -> tuple[str | Path, str | Path | None]:
+    """The two paths in what :func:`source_name` made of them; anything else as it is.
+
+    Raises:
+        TypeError: If the first is neither text nor a path.
+    """
+    if not isinstance(name_or_path, str | Path):
+        raise TypeError(f"expected the name or the path of a data set, got {name_or_path!r}")
+    if test is None and isinstance(name_or_path, str) and name_or_path.startswith("["):
         try:
-            paths = json.loads(text)
+            paths = json.loads(name_or_path)
         except (RecursionError, ValueError):
-            return text, None
+            return name_or_path, None
         if isinstance(paths, list) and len(paths) == 2 and all(isinstance(path, str) for path in paths):
             return paths[0], paths[1]
-    return text, None
+    return name_or_path, test
 
 
 def _absolute(path: str | Path) -> str:
