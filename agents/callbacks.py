@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EventCallback
 
-from labelchain.agents.sb3_policies import policy_predictor
+from labelchain.agents.sb3_policies import check_observations, policy_predictor
 from labelchain.envs import Evaluation, MultilabelDataset, evaluate
 from labelchain.envs.files import save_beside
 from labelchain.envs.metrics import CHAIN_METRICS, LOWER_IS_BETTER
@@ -87,7 +87,9 @@ class ExactEvaluation(EventCallback):
             self.logger.record(f"{prefix}/{name}", value)
 
     def _on_training_start(self) -> None:
+        check_observations(self.model)
         super()._on_training_start()
+        self._evaluated_at = -1
         self._due = self.num_timesteps + self.every
         if self.max_labels is None:
             self.max_labels = int(self.training_env.get_attr("max_labels")[0])
@@ -173,6 +175,8 @@ class _Improving(_AfterEvaluation):
 class EarlyStopping(_Improving):
     """Stops the training when a metric has not improved for some evaluations.
 
+    Each call of ``learn`` has its patience anew, and one that counts time steps from 0 its best value too.
+
     Args:
         metric: Its name, such as ``f1_example`` or ``nDCG@5``.
         patience: How many evaluations in a row may bring no improvement; one more stops the training.
@@ -185,6 +189,11 @@ class EarlyStopping(_Improving):
         self.patience = patience
         self._waited = 0
 
+    def _on_training_start(self) -> None:
+        self._waited = 0
+        if self.num_timesteps == 0:
+            self.best = math.nan
+
     def _on_step(self) -> bool:
         self._waited = 0 if self.improves() else self._waited + 1
         return self._waited <= self.patience
@@ -193,14 +202,17 @@ class EarlyStopping(_Improving):
 class BestCheckpoint(_Improving):
     """Saves the agent whenever a metric is the best so far; a reader never sees half a file.
 
+    The best so far is that of all trainings that it sees.
+
     Args:
-        path: The ``.zip`` file.
+        path: The file; ``.zip`` is added unless its name ends so.
         metric: Its name, such as ``f1_example`` or ``nDCG@5``.
     """
 
     def __init__(self, path: str | Path, metric: str) -> None:
         super().__init__(metric)
-        self.path = Path(path).with_suffix(".zip")
+        path = Path(path)
+        self.path = path if path.suffix == ".zip" else path.with_name(f"{path.name}.zip")
 
     def _on_step(self) -> bool:
         if self.improves():

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any, Literal
 
@@ -120,14 +119,16 @@ class ChainPG(ChainAlgorithm):
                 f"{', '.join(given)} belong to estimator='sampled'; 'all-actions' looks at the next reward "
                 "of every action, and needs none of them: leave them out"
             )
-        settings = Settings(
-            estimator=self.estimator,
-            reward=self._data.reward if self.reward is None else self.reward,
-            max_labels=self._data.max_labels,
-            batch_size=self.batch_size,
-            clip=self.clip,
-            warmup=self.warmup,
-            **given,
+        settings = Settings().with_changes(
+            {
+                "estimator": self.estimator,
+                "reward": self._data.reward if self.reward is None else self.reward,
+                "max_labels": self._data.max_labels,
+                "batch_size": self.batch_size,
+                "clip": self.clip,
+                "warmup": self.warmup,
+                **given,
+            }
         )
         self._objective: RLObjective = rl_objective(settings, self._data.dataset)
         self._paid = make_reward(settings.reward, self._data.dataset.num_labels)
@@ -166,8 +167,6 @@ class ChainPG(ChainAlgorithm):
             raise FloatingPointError(f"the loss became {loss.item()}: try a lower learning_rate")
         self._update_learning_rate(self.policy.optimizer)
         norm = gradient_step(network, self.policy.optimizer, loss, self.clip)
-        if not math.isfinite(norm):
-            raise FloatingPointError(f"the gradient became {norm}: try a lower learning_rate")
         self._n_updates += 1
         del logs["env_steps"]  # counted already
         for name, value in logs.items():

@@ -26,10 +26,10 @@ class ChainVecEnv(VecEnv):
     that ends begins its next episode in the same step, as SB3 has it. Rewards are float32.
 
     ``infos`` are empty but for the episodes that end, which have ``terminal_observation``,
-    ``TimeLimit.truncated``, ``episode`` (``r`` return, ``l`` length, ``t`` seconds since the start), and
-    what the single environment says of a finished episode: ``chain``, ``true_labels``, ``is_success``,
-    ``metrics``, ``index``. So there is no need of ``Monitor`` or ``VecMonitor``. Masks come from
-    :meth:`action_masks`, which sb3-contrib finds, not from the infos.
+    ``TimeLimit.truncated`` (always false: the chain limit is part of the task), ``episode`` (``r`` return,
+    ``l`` length, ``t`` seconds since the start), and what the single environment says of a finished episode:
+    ``chain``, ``true_labels``, ``is_success``, ``metrics``, ``index``. So there is no need of ``Monitor`` or
+    ``VecMonitor``. Masks come from :meth:`action_masks`, which sb3-contrib finds, not from the infos.
 
     >>> from sb3_contrib.common.maskable.utils import get_action_masks
     >>> env = ChainVecEnv("digit-scenes", num_envs=8, reward="f1", seed=7)
@@ -125,14 +125,13 @@ class ChainVecEnv(VecEnv):
         """Step every environment; those that end begin anew."""
         if self._actions is None:
             raise RuntimeError("call step_async() before step_wait()")
-        step, self._actions = self._episodes.step(self._actions), None
-        dones = step.terminated | step.truncated
+        (rewards, dones), self._actions = self._episodes.step(self._actions), None
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         which = np.flatnonzero(dones)
         if which.size:
-            self._fill_infos(infos, which, step.truncated[which])
+            self._fill_infos(infos, which)
             self._episodes.begin(which, self._inputs.draw(which))
-        return self._episodes.observation(), step.rewards.astype(np.float32), dones, infos
+        return self._episodes.observation(), rewards.astype(np.float32), dones, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(num_envs, L + 1)``."""
@@ -199,9 +198,7 @@ class ChainVecEnv(VecEnv):
             ]
         )
 
-    def _fill_infos(
-        self, infos: list[dict[str, Any]], which: NDArray[np.int64], truncated: NDArray[np.bool_]
-    ) -> None:
+    def _fill_infos(self, infos: list[dict[str, Any]], which: NDArray[np.int64]) -> None:
         """Say what is known at the end of episodes ``which`` ``(n,)``."""
         outcome = self._episodes.outcome(which)
         metrics = np.stack(list(outcome["metrics"].values()), axis=1).tolist()
@@ -209,7 +206,6 @@ class ChainVecEnv(VecEnv):
         ended = zip(
             which.tolist(),
             self._episodes.observations_of(which),
-            truncated.tolist(),
             self._episodes.returns[which].tolist(),
             self._episodes.chains.steps[which].tolist(),
             self._episodes.index[which].tolist(),
@@ -219,10 +215,10 @@ class ChainVecEnv(VecEnv):
             metrics,
             strict=True,
         )
-        for env, last, cut, total, length, index, chain, true_labels, success, values in ended:
+        for env, last, total, length, index, chain, true_labels, success, values in ended:
             infos[env] = {
                 "terminal_observation": last,
-                "TimeLimit.truncated": cut,
+                "TimeLimit.truncated": False,
                 "episode": {"r": total, "l": length, "t": seconds},
                 "chain": chain,
                 "true_labels": true_labels,
@@ -233,9 +229,11 @@ class ChainVecEnv(VecEnv):
 
 
 def make_vec_env(
-    env_id: str, n_envs: int = 1, seed: int | None = None, env_kwargs: dict[str, Any] | None = None
+    env_id: str, n_envs: int = 1, seed: int | None = None, *, env_kwargs: dict[str, Any] | None = None
 ) -> ChainVecEnv:
     """A :class:`ChainVecEnv` by environment id, as SB3's function of the same name makes a ``DummyVecEnv``.
+
+    It has the first arguments of SB3's, and ``env_kwargs``.
 
     >>> make_vec_env("labelchain/DigitScenes-v0", n_envs=4, seed=0, env_kwargs={"reward": "f1"}).num_envs
     4

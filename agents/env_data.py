@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
+import gymnasium as gym
 import numpy as np
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics, RecordVideo
 from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_wrapper
 
 from labelchain.envs import MultilabelDataset
+
+NEUTRAL = (Monitor, OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics, RecordVideo)
+"""Wrappers that change neither what is observed nor what is rewarded."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,9 @@ class EnvData:
     def of(cls, env: VecEnv) -> EnvData:
         """Read them from a ``VecEnv`` of labelchain environments that are all alike.
 
+        Warns:
+            UserWarning: If a wrapper changes what is observed or rewarded: it has no effect.
+
         Raises:
             ValueError: If it is another environment, its environments differ, or rewards are normalised.
         """
@@ -47,4 +57,23 @@ class EnvData:
         terms = {(data.name, *rest) for data, *rest in zip(datasets, splits, limits, rewards, strict=True)}
         if len(terms) > 1:
             raise ValueError(f"expected environments that are all alike, got {len(terms)} kinds: {terms}")
+        if any(data is not dataset and data.fingerprint != dataset.fingerprint for data in datasets):
+            raise ValueError(f"expected environments of the same data, got several named {dataset.name!r}")
+        _warn_of_wrappers(env)
         return cls(dataset, dataset.rows(splits[0]), limits[0], rewards[0])
+
+
+def _warn_of_wrappers(env: VecEnv) -> None:
+    """Say so if single environments have wrappers that may change what an agent sees or earns."""
+    found = set()
+    for single in getattr(env.unwrapped, "envs", ()):  # of a DummyVecEnv; others do not show theirs
+        while isinstance(single, gym.Wrapper):
+            if not isinstance(single, NEUTRAL):
+                found.add(type(single).__name__)
+            single = single.env
+    if found:
+        warnings.warn(
+            f"{', '.join(sorted(found))} has no effect on an algorithm that trains on the data itself: "
+            "write a reward (docs/extending.md) or change the data set instead",
+            stacklevel=2,
+        )

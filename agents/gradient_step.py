@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +23,18 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     """Go down the gradient of a loss, cut to the norm ``clip``; return its norm before the cut.
 
     Where processes share a batch, that is the gradient of the sum of their losses.
+
+    Raises:
+        FloatingPointError: If the gradient is not finite; the network is as it was.
     """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     add_up(parameter.grad for parameter in network.parameters() if parameter.grad is not None)
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"the gradient became {norm}")
     optimiser.step()
-    return float(norm)
+    return norm
 
 
 def state_on_cpu(optimiser: torch.optim.Optimizer) -> dict[str, Any]:

@@ -98,7 +98,12 @@ def _scatter(
     axes.scatter(x, y, s=area, color=COLOUR, alpha=0.5 if few else 0.3, lw=0)
     for index in range(len(names) if few else 0):
         axes.annotate(
-            names[index][:24], (x[index], y[index]), xytext=(8, 3), textcoords="offset points", fontsize=13
+            names[index][:24],
+            (x[index], y[index]),
+            xytext=(8, 3),
+            textcoords="offset points",
+            fontsize=13,
+            parse_math=False,
         )
     axes.margins(0.1)
     axes.invert_yaxis()

@@ -29,7 +29,11 @@ def policy_predictor(model: BaseAlgorithm, max_labels: int) -> ChainPredictor:
     Args:
         model: The agent.
         max_labels: Chain limit of the label set.
+
+    Raises:
+        ValueError: If ``VecNormalize`` normalises what it observes.
     """
+    check_observations(model)
     policy: Any = model.policy
     policy.set_training_mode(False)
     if hasattr(policy, "step_model"):
@@ -39,6 +43,20 @@ def policy_predictor(model: BaseAlgorithm, max_labels: int) -> ChainPredictor:
     else:
         step_model = PolicyStepModel(policy)
     return ChainPredictor(step_model, max_labels, model.device)
+
+
+def check_observations(model: BaseAlgorithm) -> None:
+    """Refuse an agent that sees something else than the data hold: its predictions for them mean nothing.
+
+    Raises:
+        ValueError: If ``VecNormalize`` normalises what it observes.
+    """
+    normaliser = model.get_vec_normalize_env()
+    if normaliser is not None and normaliser.norm_obs:
+        raise ValueError(
+            "the agent sees observations normalised by VecNormalize, but is evaluated on the data as they "
+            "are: use VecNormalize(norm_obs=False), and normalise the features of the data set"
+        )
 
 
 class PolicyStepModel:

@@ -111,6 +111,11 @@ class Settings(NetworkConfig):
                 f"reward {self.reward!r} is paid at the end of a chain, which estimator 'all-actions' does "
                 "not see: set estimator=sampled and discount=1"
             )
+        if self.discount == 0.0 and make_reward(self.reward, num_labels=1).at_end:
+            raise ValueError(
+                f"reward {self.reward!r} is paid at the end of a chain, which no label before it sees with "
+                "discount 0: set discount=1"
+            )
 
     def network(self) -> NetworkConfig:
         """The network's part of the settings."""

@@ -93,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     processors_only = "torchrun" if is_launched() else args.agent if args.agent in ALGORITHMS else None
     device = device_named(args.device, processors_only)
     torch.set_num_threads(1)
-    name = ENV_IDS.get(args.env) or args.env
+    name = ENV_IDS.get(args.env, args.env)
+    if name is None:
+        raise ValueError(f"{args.env} is of any data set: name that instead, such as digit-scenes")
     dataset = load_dataset(name)
     out = args.out or Path("runs") / f"{args.agent}-{dataset.name}-{args.seed}"
     if args.is_network:

@@ -235,22 +235,28 @@ def _epoch(
             logs = {"loss": loss.item(), **logs}
             for name, value in zip(logs, totals(list(logs.values())), strict=True):
                 figures.setdefault(name, []).append(value)
+            where = f"batch {number + 1} (rows {rows[:3].tolist()}, ...)"
             if not math.isfinite(figures["loss"][-1]):
-                raise RunError(
-                    f"the loss of {run.learner} became {figures['loss'][-1]} in epoch {state.epoch + 1}, "
-                    f"batch {number + 1} (rows {rows[:3].tolist()}, ...){_last_good(run, state)}; try "
-                    "a lower learning rate in another folder"
-                )
-            gradient_step(network, state.optimiser, loss, run.settings.clip)
+                raise _blown_up(run, state, f"loss of {run.learner} became {figures['loss'][-1]}", where)
+            try:
+                gradient_step(network, state.optimiser, loss, run.settings.clip)
+            except FloatingPointError as error:
+                raise _blown_up(run, state, f"gradient of {run.learner} is not finite", where) from error
+    if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
+        raise _blown_up(run, state, f"weights of {run.learner} became infinite", "its last batch")
     means = {name: float(np.mean(values)) for name, values in figures.items()}
     means["env_steps"] = float(sum(figures["env_steps"]))
     means["learning_rate"] = state.optimiser.param_groups[0]["lr"]
     return means, sum(map(len, batches)) / (time.perf_counter() - begun)
 
 
-def _last_good(run: Run, state: _TrainingState) -> str:
-    """Where the network is as it was before this epoch, for a message."""
-    return f"; epoch {state.epoch} is in {run.directory / 'last.pt'}" if state.epoch else ""
+def _blown_up(run: Run, state: _TrainingState, what: str, where: str) -> RunError:
+    """The error of a training that came to numbers that are not finite."""
+    last_good = f"; epoch {state.epoch} is in {run.directory / 'last.pt'}" if state.epoch else ""
+    return RunError(
+        f"the {what} in epoch {state.epoch + 1}, {where}{last_good}; try a lower learning rate in another "
+        "folder"
+    )
 
 
 def _seed(run: Run, *place: int) -> int:

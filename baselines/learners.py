@@ -34,7 +34,7 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-CONTROLS = {"ten-chain-pg": "ten-always-random"}
+CONTROLS = {"ten-chain-pg": "ten-always-random", "ten-chain-q": "ten-always-random"}
 """As many networks of the best order as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
@@ -114,6 +114,11 @@ def _several(learner: str, number: int, summary: str, mean: Mean = "arithmetic")
     return Learner(summary, None, _load_chain, parts, mean)
 
 
+def _of_values(number: int, summary: str) -> Learner:
+    """Networks of `chain-q`: their logits are the log-odds of values, and the mean is of those."""
+    return _several("chain-q", number, summary, mean="geometric")
+
+
 LEARNERS: dict[str, Learner] = {
     "popularity": Learner("the most frequent labels, whatever the input", train_popularity, load_scores),
     "binary-relevance": Learner(
@@ -159,16 +164,12 @@ LEARNERS: dict[str, Learner] = {
     ORDER_PAIR: _several(
         "always-random", 2, "always-random from two seeds, averaged while decoding: as large as composite"
     ),
-    "three-chain-q": _several(
-        "chain-q",
-        3,
-        "chain-q from three seeds, log-odds averaged while decoding",
-        mean="geometric",  # their logits are the log-odds of values: the mean of those
-    ),
+    "three-chain-q": _of_values(3, "chain-q from three seeds, log-odds averaged while decoding"),
     "ten-always-random": _several(
         "always-random", 10, "always-random from ten seeds, averaged while decoding"
     ),
     "ten-chain-pg": _several("chain-pg", 10, "chain-pg from ten seeds, averaged while decoding"),
+    "ten-chain-q": _of_values(10, "chain-q from ten seeds, log-odds averaged while decoding"),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),
     "dqn": Learner("Stable-Baselines3's DQN", train_sb3, load_sb3),

@@ -15,7 +15,7 @@ from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.datasets.npz_archive import load_arrays
 from labelchain.envs.evaluation import Predictor
 from labelchain.envs.files import written_beside
-from labelchain.envs.metrics import RANKING_METRICS, Predictions, is_padded_last, num_repeats
+from labelchain.envs.metrics import RANKING_METRICS, Predictions, checked_lists
 
 FILE = "predictions.npz"
 
@@ -95,14 +95,7 @@ def _indices(name: str, array: NDArray[Any], num_rows: int, num_labels: int) -> 
     decoding, _, part = name.partition("/")
     if decoding not in DECODINGS or part not in ("ranking", "chains"):
         raise ValueError(f"unknown array {shown(name)}")
-    if array.dtype.kind != "i" or array.ndim != 2 or len(array) != num_rows or array.shape[1] == 0:
-        raise ValueError(
-            f"expected whole numbers in {num_rows} rows in {name}, got {array.dtype} and {array.shape}"
-        )
-    if array.min() < -1 or array.max() >= num_labels:
-        raise ValueError(f"expected labels from 0 to {num_labels - 1} in {name}")
-    if not is_padded_last(array):
-        raise ValueError(f"expected no labels after -1 in {name}")
-    if part == "ranking" and num_repeats(array).any():
-        raise ValueError(f"expected no label twice in a row of {name}")
-    return array.astype(np.int64)
+    lists = checked_lists(array, num_labels, name)
+    if len(lists) != num_rows or lists.shape[1] == 0:
+        raise ValueError(f"expected {num_rows} rows of {name}, got shape {lists.shape}")
+    return lists

@@ -53,7 +53,8 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
     of the split.
 
     ## Episode End
-    Terminated: STOP, or every label emitted. Truncated: `max_labels` actions taken.
+    Terminated: STOP, every label emitted, or `max_labels` actions taken. Never truncated: the limit is part
+    of the task, and what is paid at the end is paid there too, so that nothing is left to bootstrap.
 
     The last `info` has `chain` (labels emitted, in order), `true_labels`, `is_success` (exact match) and
     `metrics`, every metric of the episode in [0, 1], with `length`, `repeats` and `first_error` in labels.
@@ -129,13 +130,12 @@ class LabelChainEnv(gym.Env[Observation, np.int64]):
             raise gym.error.ResetNeeded("call reset() before step(): no episode is under way")
         if not self.action_space.contains(action):
             raise ValueError(f"action must be an integer in 0..{self.dataset.num_labels}, got {action!r}")
-        step = self._episode.step(np.array([int(action)]))
-        terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
+        rewards, ended = self._episode.step(np.array([int(action)]))
         info = self._info()
-        if terminated or truncated:
+        if ended[0]:
             self._running = False
             info |= self._outcome()
-        return self._observation(), float(step.rewards[0]), terminated, truncated, info
+        return self._observation(), float(rewards[0]), bool(ended[0]), False, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(L + 1,)``."""
@@ -277,35 +277,32 @@ class LabelChainVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], N
             gymnasium.error.ResetNeeded: If an environment has no episode under way.
             ValueError: If an action is not in the action space.
         """
-        actions = self._episodes.checked_actions(actions)
         if self._ended is None or (self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any()):
             raise gym.error.ResetNeeded("call reset() before step(): an environment has no episode under way")
-        step = self._episodes.step(actions)
-        rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
-        if self._ended.any():  # NEXT_STEP: this step is their reset
-            again = self._ended.nonzero()[0]
+        again = self._ended.nonzero()[0]
+        rewards, ended = self._episodes.step(self._episodes.checked_actions(actions, ignored=again))
+        if again.size:  # NEXT_STEP: this step is their reset
             self._begin(again, self._inputs.draw(again))
-            rewards[again], terminated[again], truncated[again] = 0.0, False, False
-        ended = terminated | truncated
+            rewards[again], ended[again] = 0.0, False
         which = ended.nonzero()[0]
         infos: dict[str, Any] = {}
         if which.size:
             infos["episode"] = self._statistics(which)
-            infos["_episode"] = ended
+            infos["_episode"] = ended.copy()
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if which.size:
                 last = self._episodes.observations_of(which)
-                infos |= {"final_obs": self._spread(which, last), "_final_obs": ended}
-                infos["final_info"] = self._with_outcomes(self._infos(ended), which, ended)
-                infos["_final_info"] = ended
+                infos |= {"final_obs": self._spread(which, last), "_final_obs": ended.copy()}
+                infos["final_info"] = self._with_outcomes(self._infos(ended.copy()), which, ended)
+                infos["_final_info"] = ended.copy()
                 self._begin(which, self._inputs.draw(which))
             infos |= self._infos()
         else:
-            self._ended = ended
+            self._ended = ended.copy()
             infos |= self._infos()
             if which.size:
                 infos = self._with_outcomes(infos, which, ended)
-        return self._episodes.observation(self._copy), rewards, terminated, truncated, infos
+        return self._episodes.observation(self._copy), rewards, ended, np.zeros_like(ended), infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions do something now, ``(num_envs, L + 1)``."""
@@ -396,5 +393,7 @@ def _render(episodes: EpisodeBatch, env: int, render_mode: str | None) -> Any:
     if render_mode is None:
         gym.logger.warn("render() does nothing: pass render_mode='ansi' or 'rgb_array' to gym.make()")
         return None
+    if episodes.index[env] < 0:
+        raise gym.error.ResetNeeded("call reset() before render(): no episode is under way")
     scene = Scene.of(episodes, env)
     return render_ansi(scene) if render_mode == "ansi" else render_rgb(scene)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,12 @@ from numpy.typing import NDArray
 from labelchain.envs.rewards import Reward
 
 
-@dataclass(frozen=True)
-class ChainStep:
-    """What one step did to each episode, each array of shape ``(num_envs,)``."""
-
-    rewards: NDArray[np.float64]
-    terminated: NDArray[np.bool_]
-    truncated: NDArray[np.bool_]
-
-
 class ChainBatch:
     """The state of ``num_envs`` episodes in numpy arrays, stepped together without a Python loop.
 
     Emitting a label adds it to the chain. Action ``num_labels`` is STOP. Emitting a label again changes
-    nothing, pays ``-repeat_penalty`` and uses up a step. An episode is terminated by STOP or once every label
-    is out, truncated once ``max_steps`` steps are used up.
+    nothing, pays ``-repeat_penalty`` and uses up a step. An episode ends by STOP, once every label is out,
+    or once ``max_steps`` steps are used up.
 
     Attributes:
         actions: ``(num_envs, max_steps)`` int64, every action taken (repeats and STOP too), padded with -1.
@@ -86,8 +76,12 @@ class ChainBatch:
             nothing = np.zeros_like(counts)
             self._score[which] = self._first_score[which] = self.reward.running(nothing, nothing, counts)
 
-    def step(self, actions: NDArray[np.int64]) -> ChainStep:
-        """Take one action ``(num_envs,)`` in each episode, each in ``0..num_labels``."""
+    def step(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Take one action ``(num_envs,)`` in each episode, each in ``0..num_labels``.
+
+        Returns:
+            The rewards, and which episodes have ended, each ``(num_envs,)``.
+        """
         # Flat positions: numpy takes and puts those in a fraction of the time of pairs of indices.
         cell = self._first_column + actions
         emitted = self._emitted.reshape(-1)
@@ -105,12 +99,11 @@ class ChainBatch:
         self.actions.reshape(-1)[self._first_step + now] = actions
         self.steps += 1
 
-        terminated = stop | (self._num_emitted == self.num_labels)
-        truncated = ~terminated & (self.steps >= self.max_steps)
-        ended = (terminated | truncated).nonzero()[0]
-        if ended.size:
-            rewards[ended] += self._final(ended)
-        return ChainStep(rewards, terminated, truncated)
+        ended = stop | (self._num_emitted == self.num_labels) | (self.steps >= self.max_steps)
+        which = ended.nonzero()[0]
+        if which.size:
+            rewards[which] += self._final(which)
+        return rewards, ended
 
     def _advance(self, hit: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Count new labels ``(num_envs,)``, some of them right; what they pay."""

@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from labelchain.envs.chains import ChainBatch, ChainStep, first_occurrences
+from labelchain.envs.chains import ChainBatch, first_occurrences
 from labelchain.envs.datasets import MultilabelDataset, load_dataset
 from labelchain.envs.metrics import Predictions, row_scores
 from labelchain.envs.rewards import make_reward
@@ -100,8 +100,12 @@ class EpisodeBatch:
             raise ValueError(f"options['index'] must be {what} in 0..{len(self.rows) - 1}, got {values!r}")
         return index.astype(np.int64)
 
-    def checked_actions(self, actions: Any) -> NDArray[np.int64]:
+    def checked_actions(self, actions: Any, ignored: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """One action of a caller of ``step`` per environment, as an array.
+
+        Args:
+            actions: ``(num_envs,)`` integers in ``0..L``.
+            ignored: ``(n,)`` environments whose actions do not matter.
 
         Raises:
             ValueError: If they have another shape, are not integers, or are out of range.
@@ -113,6 +117,8 @@ class EpisodeBatch:
                 f"actions must be integers of shape {shape}, got shape {array.shape} of {array.dtype}"
             )
         array = array.astype(np.int64)
+        if ignored is not None:
+            array[ignored] = 0
         if array.view(np.uint64).max() > num_labels:  # negative ones are the largest
             raise ValueError(f"actions must be in 0..{num_labels}, got {actions!r}")
         return array
@@ -126,11 +132,11 @@ class EpisodeBatch:
         self.chains.reset(which, *self.dataset.label_entries(rows))
         self.returns[which] = 0.0
 
-    def step(self, actions: NDArray[np.int64]) -> ChainStep:
-        """Take one action ``(num_envs,)`` in each episode."""
-        step = self.chains.step(actions)
-        self.returns += step.rewards
-        return step
+    def step(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Take one action ``(num_envs,)`` in each episode; rewards, and which have ended, ``(num_envs,)``."""
+        rewards, ended = self.chains.step(actions)
+        self.returns += rewards
+        return rewards, ended
 
     def observation(self, copy: bool = True) -> Observation:
         """What the agents see, stacked.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.metrics import Predictions, summarise
+from labelchain.envs.metrics import Predictions, checked_lists, summarise
 
 
 class Predictor(Protocol):
@@ -67,14 +67,28 @@ def evaluate(
 
     Raises:
         DatasetError: If the split is unknown.
+        ValueError: If the predictor gives something that is no :class:`labelchain.envs.metrics.Predictions`
+            of these rows and labels.
     """
     rows = dataset.rows(split)
     parts = []
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
-        parts.append(predictor.predict(dataset.dense_features(batch)))
+        parts.append(
+            _checked(predictor.predict(dataset.dense_features(batch)), len(batch), dataset.num_labels)
+        )
         if on_batch is not None:
             on_batch(len(batch))
     predictions = Predictions.concatenate(parts)
     labels = dataset.labels[rows]
     return Evaluation(labels, predictions, summarise(labels, predictions))
+
+
+def _checked(predictions: Predictions, num_rows: int, num_labels: int) -> Predictions:
+    lists = {
+        name: checked_lists(getattr(predictions, name), num_labels, name) for name in ("ranking", "chains")
+    }
+    for name, each in lists.items():
+        if len(each) != num_rows:
+            raise ValueError(f"expected {name} of {num_rows} rows, got {len(each)}")
+    return Predictions(**lists)

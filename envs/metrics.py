@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from labelchain.envs.rewards import discounts
@@ -57,9 +57,30 @@ def stacked(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=-1) for a in arrays])
 
 
-def is_padded_last(lists: NDArray[Any]) -> bool:
-    """Whether label lists ``(n, length)`` have -1 at their ends alone: no label comes after one."""
-    return not bool(((lists[:, :-1] < 0) & (lists[:, 1:] >= 0)).any())
+def checked_lists(lists: ArrayLike, num_labels: int, name: str, distinct: bool = True) -> NDArray[np.int64]:
+    """Label lists as an array ``(n, length)``, if they are what they should be.
+
+    Args:
+        lists: ``(n, length)`` labels, padded with -1 at their ends.
+        num_labels: L.
+        name: What they are, for messages.
+        distinct: Whether no list may have a label twice.
+
+    Raises:
+        ValueError: If they have another shape or type, something that is no label, or a gap.
+    """
+    array = np.asarray(lists)
+    if array.ndim != 2 or array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be integers (n, length), got shape {array.shape} of {array.dtype}")
+    if array.size and not -1 <= array.min() <= array.max() < num_labels:
+        found = f"{array.min()}..{array.max()}"
+        raise ValueError(f"{name} must hold labels 0..{num_labels - 1} and -1, got {found}")
+    if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
+        raise ValueError(f"{name} must be padded with -1 at their ends, got -1 before a label")
+    if distinct and num_repeats(array).any():
+        row = int(np.flatnonzero(num_repeats(array))[0])
+        raise ValueError(f"{name} must hold no label twice, got {array[row].tolist()} in row {row}")
+    return array.astype(np.int64, copy=False)
 
 
 def num_repeats(lists: NDArray[Any]) -> NDArray[np.int64]:
@@ -172,7 +193,7 @@ def chain_scores(labels: sparse.csr_array, chains: NDArray[np.int64]) -> dict[st
     A chain without a wrong label has its first error one past its end. Chains may hold repeats here.
     """
     length = (chains >= 0).sum(axis=1)
-    wrong = (chains >= 0) & ~lookup(labels, chains)
+    wrong = np.pad((chains >= 0) & ~lookup(labels, chains), ((0, 0), (0, 1)))  # chains may be of width 0
     first_error = np.where(wrong.any(axis=1), wrong.argmax(axis=1) + 1, length + 1)
     return {
         "length": length.astype(np.float64),

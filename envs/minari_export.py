@@ -6,15 +6,18 @@ It needs the extra ``minari``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import ArrayLike, NDArray
 
 from labelchain.envs.chain_env import LabelChainEnv
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.metrics import is_padded_last
+from labelchain.envs.metrics import checked_lists
 
 if TYPE_CHECKING:
     from minari import MinariDataset
@@ -62,12 +65,11 @@ def export_chains(
     base = env.unwrapped
     if not isinstance(base, LabelChainEnv):
         raise ValueError(f"expected an environment of labelchain, got {env}")
-    labels = _checked(chains, base.dataset.num_labels)
+    labels = checked_lists(chains, base.dataset.num_labels, "chains", distinct=False)
     which = np.arange(len(labels)) if rows is None else np.asarray(rows)
     if which.shape != (len(labels),):
         raise ValueError(f"expected a row for each of {len(labels)} chains, got shape {which.shape}")
-    nameless = isinstance(env.spec.kwargs.get("dataset") if env.spec else None, MultilabelDataset)
-    spec = None if nameless else env.spec
+    spec = _writable_spec(env.spec)
     return minari.create_dataset_from_buffers(
         dataset_id,
         list(_episodes(env, labels, which)),
@@ -79,22 +81,12 @@ def export_chains(
     )
 
 
-def _checked(chains: ArrayLike, num_labels: int) -> NDArray[np.int64]:
-    """The chains as an array.
-
-    Raises:
-        ValueError: If they are something else.
-    """
-    array = np.asarray(chains)
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"chains must be integers (n, length), got shape {array.shape} of {array.dtype}")
-    if array.size and not -1 <= array.min() <= array.max() < num_labels:
-        raise ValueError(
-            f"chains must hold labels 0..{num_labels - 1} and -1, got {array.min()}..{array.max()}"
-        )
-    if not is_padded_last(array):
-        raise ValueError("chains must be padded with -1 at their ends, got -1 before a label")
-    return array.astype(np.int64)
+def _writable_spec(spec: EnvSpec | None) -> EnvSpec | None:
+    """What makes the environment again, if it can be written down: a data set in memory cannot."""
+    source = spec.kwargs.get("dataset") if spec else None
+    if spec is None or isinstance(source, MultilabelDataset):
+        return None
+    return replace(spec, kwargs=spec.kwargs | {"dataset": str(source)}) if isinstance(source, Path) else spec
 
 
 def _episodes(

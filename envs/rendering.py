@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -20,6 +20,8 @@ STRONGEST = 8
 PER_LINE = 34
 """Characters in a line of an image."""
 RIGHT, WRONG, MISSED = "#2e7d32", "#c62828", "#757575"
+PLAIN: dict[str, Any] = {"fontsize": 10, "va": "top", "parse_math": False}
+"""How names are written in an image: dollar signs are just that."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def render_rgb(scene: Scene) -> NDArray[np.uint8]:
     else:
         left.set_axis_off()
         for line, (name, value) in enumerate(scene.strongest_features()):
-            left.text(0.02, 0.95 - 0.12 * line, f"{_short(name)} = {value:.3g}", fontsize=10, va="top")
+            left.text(0.02, 0.95 - 0.12 * line, f"{_short(name)} = {value:.3g}", **PLAIN)
     right = figure.add_axes((0.5, 0.0, 0.5, 1.0))
     right.set_axis_off()
     colours = {"right": RIGHT, "wrong": WRONG, "again": MISSED, "stop": "black"}
@@ -153,7 +155,7 @@ def _write(axes: Axes, top: float, words: list[tuple[str, str]]) -> None:
         column = 0
         for word, colour in line:
             where = column / PER_LINE * 0.95, top - 0.08 * row
-            axes.text(*where, word, color=colour, fontsize=10, va="top", family="monospace")
+            axes.text(*where, word, color=colour, family="monospace", **PLAIN)
             column += len(word) + 1
 
 

@@ -1,9 +1,12 @@
 """Callbacks on SB3's agents: exact evaluation, early stopping, best checkpoints, order statistics."""
 
+import math
+
 import numpy as np
 import pytest
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecNormalize
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.callbacks import (
@@ -80,6 +83,38 @@ def test_the_best_agent_is_kept_and_no_part_of_a_file_is_left(dataset, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["best.zip"]
     predictor = policy_predictor(MaskablePPO.load(tmp_path / "best.zip"), default_max_labels(dataset))
     assert evaluate(predictor, dataset, "validation").metrics["f1_example"] == best.best
+
+
+def test_names_with_dots_are_kept(tmp_path):
+    paths = [BestCheckpoint(tmp_path / name, "P@1").path.name for name in ("lr-0.001", "lr-0.003.zip")]
+    assert paths == ["lr-0.001.zip", "lr-0.003.zip"]
+
+
+def test_callbacks_begin_anew_with_each_training(dataset):
+    stopping = EarlyStopping("P@1", patience=0)
+    seen = []
+    evaluation = ExactEvaluation(dataset, every=64, after=[stopping], log=lambda *entry: seen.append(entry))
+    for _ in range(2):
+        agent(dataset, learning_rate=1e-9).learn(192, callback=evaluation)
+        assert math.isfinite(stopping.best)
+    steps = [values["env_steps"] for prefix, values, _ in seen if prefix == "time"]
+    assert steps == [64, 128] * 2  # nothing improves; the patience of the second is its own
+    once = ExactEvaluation(dataset, every=1000, log=lambda *entry: seen.append(entry))
+    seen.clear()
+    for _ in range(2):
+        agent(dataset).learn(64, callback=once)
+    assert len([prefix for prefix, *_ in seen if prefix == "eval"]) == 2
+
+
+def test_observations_that_the_data_do_not_hold_are_refused(dataset):
+    env = VecNormalize(ChainVecEnv(dataset, 4), norm_obs_keys=["features"])
+    model = MaskablePPO("MultiInputPolicy", env, n_steps=16, batch_size=32, device="cpu")
+    for evaluating in (
+        lambda: model.learn(64, callback=ExactEvaluation(dataset)),
+        lambda: policy_predictor(model, 3),
+    ):
+        with pytest.raises(ValueError, match="normalised by VecNormalize"):
+            evaluating()
 
 
 def test_wrong_use_is_refused(dataset):

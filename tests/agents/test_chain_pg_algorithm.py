@@ -1,5 +1,7 @@
 """ChainPG: SB3's interface, and that it learns."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -335,6 +337,22 @@ def test_other_environments_are_refused(dataset, make_dataset):
     mixed = DummyVecEnv([lambda: LabelChainEnv(dataset), lambda: LabelChainEnv(dataset, reward="f1")])
     with pytest.raises(ValueError, match="all alike, got 2 kinds"):
         ChainPG("ChainPolicy", mixed)
+    swapped = replace(dataset, labels=dataset.labels[::-1])
+    alike = DummyVecEnv([lambda: LabelChainEnv(dataset), lambda: LabelChainEnv(swapped)])
+    with pytest.raises(ValueError, match="environments of the same data, got several named"):
+        ChainPG("ChainPolicy", alike)
+    with pytest.raises(ValueError, match=r"batch_size must be of type int, got 2\.5"):
+        ChainPG("ChainPolicy", LabelChainEnv(dataset), batch_size=2.5)
+
+
+def test_a_wrapper_that_has_no_effect_is_named(dataset):
+    class LabelCost(gym.Wrapper):
+        pass
+
+    wrapped = LabelCost(gym.make("labelchain/Chain-v0", dataset=dataset))
+    with pytest.warns(UserWarning, match="LabelCost has no effect on an algorithm that trains on the data"):
+        ChainPG("ChainPolicy", wrapped, **SMALL)
+    ChainPG("ChainPolicy", gym.make("labelchain/Chain-v0", dataset=dataset), **SMALL)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(env):

@@ -30,6 +30,7 @@ from labelchain.envs import MultilabelDataset
         ({"reward": "jaccard"}, "unknown reward 'jaccard'"),
         ({"sb3_reward": "jaccard"}, "unknown reward 'jaccard'"),
         ({"reward": "subset"}, "reward 'subset' is paid at the end of a chain"),
+        ({"reward": "subset", "estimator": "sampled"}, "which no label before it sees with discount 0"),
         ({"depth": 3}, "unknown setting 'depth': expected one of cell, width"),
         ({"width": "many"}, "setting width must be of type int, got 'many'"),
         ({"clip": "x"}, "setting clip must be of type float, got 'x'"),

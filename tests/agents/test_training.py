@@ -88,6 +88,33 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(make_run, d
         train(make_run("always-random"), dataset, [Phase("broken", Broken(), 1, 1e-3)], silent)
 
 
+def test_weights_that_are_not_finite_are_not_saved(make_run, dataset):
+    class Immense:
+        def loss(self, network, *_):
+            return network.output.bias.sum(), {"env_steps": 1}
+
+    run = make_run("always-random", batch_size=1000)
+    with pytest.raises(RunError, match="weights of always-random became infinite in epoch 1, its last batch"):
+        train(run, dataset, [Phase("immense", Immense(), 1, 1e39)], silent)
+    assert not (run.directory / "last.pt").exists()
+    assert not (run.directory / "model.pt").exists()
+
+
+def test_a_gradient_that_is_not_finite_is_not_followed(make_run, dataset):
+    class Steep:
+        def loss(self, network, *_):
+            return network.output.bias.square().sum().sqrt(), {"env_steps": 1}
+
+    class Flat(Steep):
+        def loss(self, network, *_):
+            with torch.no_grad():
+                network.output.bias.zero_()
+            return super().loss(network)
+
+    with pytest.raises(RunError, match=r"the gradient of always-random is not finite in epoch 1, batch 1 \("):
+        train(make_run("always-random"), dataset, [Phase("steep", Flat(), 1, 1e-3)], silent)
+
+
 class Payload:
     """Makes a file when it is unpickled."""
 

@@ -76,13 +76,16 @@ def test_classifier_chains(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"chain/ranking": np.array([[0, 0], [1, 2]])}, "no label twice in a row of chain/ranking"),
-        ({"chain/ranking": np.array([[-1, 0], [1, 2]])}, "no labels after -1 in chain/ranking"),
-        ({"chain/ranking": np.array([[0, 3], [1, 2]])}, "labels from 0 to 2 in chain/ranking"),
-        ({"chain/chains": np.array([[-2], [1]])}, "labels from 0 to 2 in chain/chains"),
-        ({"chain/chains": np.ones((2, 1))}, "whole numbers in 2 rows in chain/chains, got float64"),
-        ({"chain/chains": np.ones((3, 1), int)}, r"got int64 and \(3, 1\)"),
-        ({"chain/chains": np.ones((2, 0), int)}, r"got int64 and \(2, 0\)"),
+        ({"chain/ranking": np.array([[0, 0], [1, 2]])}, "chain/ranking must hold no label twice"),
+        (
+            {"chain/ranking": np.array([[-1, 0], [1, 2]])},
+            "chain/ranking must be padded with -1 at their ends",
+        ),
+        ({"chain/ranking": np.array([[0, 3], [1, 2]])}, r"chain/ranking must hold labels 0\.\.2 and -1"),
+        ({"chain/chains": np.array([[-2], [1]])}, r"chain/chains must hold labels 0\.\.2 and -1"),
+        ({"chain/chains": np.ones((2, 1))}, r"chain/chains must be integers \(n, length\), got .* float64"),
+        ({"chain/chains": np.ones((3, 1), int)}, r"2 rows of chain/chains, got shape \(3, 1\)"),
+        ({"chain/chains": np.ones((2, 0), int)}, r"got shape \(2, 0\)"),
         ({"chain/chains": None}, "chain/chains"),
         ({"other/ranking": np.ones((2, 1), int)}, "unknown array 'other/ranking'"),
         ({"beam/sets": np.ones((2, 1), int)}, "unknown array 'beam/sets'"),
@@ -90,7 +93,7 @@ def test_classifier_chains(tmp_path, change, message):
 )
 def test_predictions(make_run, change, message):
     run = make_run("popularity")
-    ranking, chains = np.array([[0, 1], [2, -1]]), np.array([[1, 1], [-1, -1]])  # agents repeat labels
+    ranking, chains = np.array([[0, 1], [2, -1]]), np.array([[1, 2], [-1, -1]])
     save_predictions(run.directory, {"chain": Predictions(ranking, chains)})
     assert load_predictions(run, 2, 3)["chain"].chains.tolist() == chains.tolist()
     arrays = {"chain/ranking": ranking, "chain/chains": chains}

@@ -128,14 +128,14 @@ def test_a_perfect_chain_is_a_success_and_the_last_info_tells_all():
     assert info["metrics"]["first_error"] == len(true) + 1
 
 
-def test_repeats_use_up_steps_until_the_limit_truncates():
+def test_repeats_use_up_steps_until_the_limit_ends_the_episode():
     env = digits(max_labels=3, repeat_penalty=0.5)
     env.reset(seed=0)
     env.step(1)
     _, reward, terminated, truncated, info = env.step(1)
     assert reward == -0.5
     _, _, terminated, truncated, info = env.step(1)
-    assert (terminated, truncated) == (False, True)
+    assert (terminated, truncated) == (True, False)  # what the end pays is paid: nothing to bootstrap
     assert info["chain"] == [1]
     assert info["metrics"]["repeats"] == 2.0
 

@@ -196,6 +196,34 @@ def test_without_copies_the_same_is_seen_and_cannot_be_written_to(mode, observat
         seen["emitted"][0] = 1
 
 
+@pytest.mark.parametrize("mode", [NEXT_STEP, SAME_STEP, DISABLED])
+def test_what_is_returned_can_be_changed_without_harm(mode):
+    envs, untouched = (LabelChainVectorEnv(3, autoreset_mode=mode, max_labels=2) for _ in range(2))
+    for each in (envs, untouched):
+        each.reset(seed=0)
+    for actions in ([10, 1, 2], [0, 4, 10], [10, 10, 3]):
+        returned = envs.step(np.array(actions))
+        expected = untouched.step(np.array(actions))
+        np.testing.assert_array_equal(returned[2], expected[2])
+        ended = expected[2].copy()
+        for array in (*returned[1:4], *(v for v in returned[4].values() if isinstance(v, np.ndarray))):
+            array[:] = np.zeros_like(array)
+        if mode is DISABLED and ended.any():
+            for each in (envs, untouched):
+                each.reset(options={"reset_mask": ended})
+
+
+def test_actions_of_environments_that_ended_are_ignored():
+    envs = LabelChainVectorEnv(2)
+    envs.reset(seed=0)
+    envs.step(np.array([10, 1]))
+    _, rewards, ended, _, _ = envs.step(np.array([-1, 2]))
+    assert rewards[0] == 0.0
+    assert not ended[0]
+    with pytest.raises(ValueError, match=r"actions must be in 0\.\.10"):
+        envs.step(np.array([-1, 2]))
+
+
 def test_without_copies_a_partial_reset_shows_the_others_too():
     kwargs = {"num_envs": 3, "autoreset_mode": "Disabled", "max_labels": 2}
     copying, lending = (
@@ -217,6 +245,8 @@ def test_without_copies_a_partial_reset_shows_the_others_too():
 
 def test_render_gives_a_picture_of_each_episode():
     envs = gym.make_vec("labelchain/DigitScenes-v0", num_envs=2, render_mode="ansi")
+    with pytest.raises(gym.error.ResetNeeded, match="before render"):
+        envs.render()
     envs.reset(seed=0)
     assert [text.count("chain   (nothing yet)") for text in envs.render()] == [1, 1]
     with pytest.raises(ValueError, match="render_mode must be None or one of"):

@@ -42,3 +42,34 @@ def test_rankings_and_label_sets_of_two_predictors(dataset):
 def test_an_unknown_split(dataset):
     with pytest.raises(DatasetError, match="unknown split 'dev'"):
         evaluate(Constant(0), dataset, "dev")
+
+
+@pytest.mark.parametrize(
+    ("ranking", "chains", "message"),
+    [
+        ([10], [0], "ranking must hold labels"),  # STOP: of this row and column there is none
+        ([0], [0, 0], "chains must hold no label twice"),
+        ([0, 1, 2], [], None),
+    ],
+)
+def test_what_is_no_prediction_is_refused(dataset, ranking, chains, message):
+    class Given:
+        def predict(self, features):
+            return Predictions(
+                *(np.tile(np.array(each, int), (len(features), 1)) for each in (ranking, chains))
+            )
+
+    if message is None:
+        assert evaluate(Given(), dataset, "test").metrics["length"] == 0.0
+        return
+    with pytest.raises(ValueError, match=message):
+        evaluate(Given(), dataset, "test")
+
+
+def test_predictions_of_too_few_rows_are_refused(dataset):
+    class Short(Constant):
+        def predict(self, features):
+            return super().predict(features[1:])
+
+    with pytest.raises(ValueError, match=r"expected ranking of \d+ rows, got \d+"):
+        evaluate(Short(0), dataset, "test")

@@ -13,7 +13,7 @@ from labelchain.envs.metrics import (
     RANKING_METRICS,
     Predictions,
     chain_scores,
-    is_padded_last,
+    checked_lists,
     label_set_scores,
     lookup,
     pooled_f1,
@@ -145,7 +145,26 @@ def test_chain_scores_count_repeats_and_find_the_first_error():
     ],
 )
 def test_padding_is_at_the_end_of_every_list_or_not(lists, expected):
-    assert is_padded_last(np.array(lists)) is expected
+    if expected:
+        np.testing.assert_array_equal(checked_lists(lists, 5, "chains", distinct=False), lists)
+        return
+    with pytest.raises(ValueError, match="chains must be padded with -1 at their ends"):
+        checked_lists(lists, 6, "chains")
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ([[0, 5]], r"must hold labels 0\.\.4 and -1, got 0\.\.5"),
+        ([[-2]], "got -2"),
+        ([[0.0]], r"integers \(n, length\), got shape \(1, 1\) of float64"),
+        ([0, 1], r"got shape \(2,\)"),
+        ([[1, 2], [3, 3]], r"no label twice, got \[3, 3\] in row 1"),
+    ],
+)
+def test_lists_that_are_none_of_distinct_labels_are_refused(lists, message):
+    with pytest.raises(ValueError, match=message):
+        checked_lists(lists, 5, "chains")
 
 
 def test_summary_is_in_per_cent():

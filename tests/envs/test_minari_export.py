@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from labelchain.envs.datasets import write_npz
 from labelchain.envs.minari_export import export_chains
 
 minari = pytest.importorskip("minari", reason="needs pip install 'labelchain[minari]'")
@@ -51,12 +52,23 @@ def test_the_environment_is_recovered_and_gives_the_same(scenes):
             assert again.step(action)[1] == reward
 
 
+def test_an_environment_made_of_a_path_is_recovered(dataset, tmp_path):
+    path = tmp_path.with_name("own.npz")
+    write_npz(dataset, path)
+    env = gym.make("labelchain/Chain-v0", dataset=path)
+    data = export_chains("labelchain/path-v0", env, np.array([[1]]), **ABOUT)
+    assert (
+        minari.load_dataset(data.id).recover_environment().unwrapped.dataset.fingerprint
+        == dataset.fingerprint
+    )
+
+
 def test_a_chain_that_ends_early_is_cut(dataset):
     env = gym.make("labelchain/Chain-v0", dataset=dataset, max_labels=2)
     with pytest.warns(UserWarning, match="env"):
         data = export_chains("labelchain/short-v0", env, np.array([[0, 1, 2]]), rows=[4], **ABOUT)
     assert data[0].actions.tolist() == [0, 1]
-    assert data[0].truncations.tolist() == [False, True]
+    assert data[0].terminations.tolist() == [False, True]
     assert data.action_space == env.action_space
 
 

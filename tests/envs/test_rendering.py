@@ -1,5 +1,7 @@
 """Episodes as text and as pictures: every kind of action, and more words than there is room for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gymnasium.error import DependencyNotInstalled
@@ -48,6 +50,14 @@ def test_long_chains_and_many_labels_fit_into_the_picture(data, index):
             sizes.add(picture.shape)
             assert picture.dtype == np.uint8
     assert len(sizes) == 1
+
+
+def test_dollar_signs_are_no_formulas(data):
+    names = {"label_names": ("$5_$",) * 40, "feature_names": ("$a_$",) * 3}
+    env = LabelChainEnv(replace(data, **names), render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(1)
+    assert env.render().ndim == 3
 
 
 def test_words_that_do_not_fit_are_counted():

@@ -61,10 +61,10 @@ def play(true, name, actions):
     returns, running = np.zeros(num_envs), np.ones(num_envs, dtype=bool)
     counted = np.full(actions.shape, -1)
     for step in range(actions.shape[1]):
-        result = batch.step(actions[:, step])
-        returns += result.rewards * running
+        rewards, ended = batch.step(actions[:, step])
+        returns += rewards * running
         counted[running, step] = actions[running, step]
-        running &= ~(result.terminated | result.truncated)
+        running &= ~ended
     assert not running.any()
     return returns, counted
 
@@ -84,7 +84,7 @@ def test_nothing_of_an_episode_is_left_in_the_next(first, second, name):
         batch.reset(np.arange(len(true)), *entries(next_true))
     for step in range(actions.shape[1]):
         np.testing.assert_array_equal(used.action_rewards(), fresh.action_rewards())
-        paid, expected = (batch.step(actions[:, step]).rewards for batch in (used, fresh))
+        paid, expected = (batch.step(actions[:, step])[0] for batch in (used, fresh))
         np.testing.assert_array_equal(paid, expected)
     np.testing.assert_array_equal(used.true, next_true)
     np.testing.assert_array_equal(used.actions, fresh.actions)
@@ -120,24 +120,24 @@ def test_action_rewards_are_what_step_would_pay(episode, name, penalty):
     steps = actions.shape[1] // 2
     promised = batch_after(steps).action_rewards()
     for action in range(num_labels + 1):
-        paid = batch_after(steps).step(np.full(num_envs, action)).rewards
+        paid = batch_after(steps).step(np.full(num_envs, action))[0]
         np.testing.assert_allclose(promised[:, action], paid, atol=1e-12)
 
 
 def test_a_repeated_label_earns_nothing_and_costs_the_penalty():
     batch = ChainBatch(1, 3, make_reward("accuracy", 3), max_steps=5, repeat_penalty=0.25)
     batch.reset(np.array([0]), *entries([[True, True, False]]))
-    assert batch.step(np.array([0])).rewards == pytest.approx(0.5)
-    assert batch.step(np.array([0])).rewards == pytest.approx(-0.25)
+    assert batch.step(np.array([0]))[0] == pytest.approx(0.5)
+    assert batch.step(np.array([0]))[0] == pytest.approx(-0.25)
     assert batch.hits.tolist() == [1]
 
 
 def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
     batch = ChainBatch(1, 4, make_reward("accuracy", 4), max_steps=5)
     batch.reset(np.array([0]), *entries([[True, True, False, False]]))
-    assert batch.step(np.array([0])).rewards == pytest.approx(1 / 2)
-    assert batch.step(np.array([2])).rewards == pytest.approx(1 / 3 - 1 / 2)
-    assert batch.step(np.array([1])).rewards == pytest.approx(2 / 3 - 1 / 3)
+    assert batch.step(np.array([0]))[0] == pytest.approx(1 / 2)
+    assert batch.step(np.array([2]))[0] == pytest.approx(1 / 3 - 1 / 2)
+    assert batch.step(np.array([1]))[0] == pytest.approx(2 / 3 - 1 / 3)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_accuracy_pays_for_right_labels_and_takes_for_wrong_ones():
 def test_what_a_right_chain_is_paid(name, paid):
     batch = ChainBatch(1, 5, make_reward(name, 5), max_steps=5)
     batch.reset(np.array([0]), *entries([[True, True, True, False, False]]))
-    assert [batch.step(np.array([action])).rewards.item() for action in (0, 1, 2, 5)] == pytest.approx(paid)
+    assert [batch.step(np.array([action]))[0].item() for action in (0, 1, 2, 5)] == pytest.approx(paid)
 
 
 def test_discounts_are_those_of_dcg():
@@ -169,7 +169,7 @@ def test_stopping_at_once_on_an_input_without_labels_is_right():
     for name in ("accuracy", "f1", "subset"):
         batch = ChainBatch(1, 4, make_reward(name, 4), max_steps=5)
         batch.reset(np.array([0]), *entries(np.zeros((1, 4), dtype=bool)))
-        assert batch.step(np.array([4])).rewards == pytest.approx(1.0)
+        assert batch.step(np.array([4]))[0] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["", "jaccard", "ndcg", "ndcg@0", "ndcg@-1", "precision@x", None])
@@ -208,7 +208,7 @@ def test_a_score_may_be_a_count(score, paid):
     batch = ChainBatch(2, 4, Reward("own", score=score), max_steps=9, repeat_penalty=0.25)
     for _ in range(2):
         batch.reset(np.arange(2), *entries([[True, True, False, False]] * 2))
-        steps = [batch.step(np.full(2, action)).rewards for action in (0, 1, 0, 2, 4)]
+        steps = [batch.step(np.full(2, action))[0] for action in (0, 1, 0, 2, 4)]
         assert np.transpose(steps).tolist() == [paid, paid]
 
 
