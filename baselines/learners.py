@@ -35,7 +35,7 @@ FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
 CONTROLS = {"ten-chain-pg": "ten-always-random", "ten-chain-q": "ten-always-random"}
-"""As many networks of the best order as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
+"""As many networks of ``always-random`` as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 

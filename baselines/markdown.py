@@ -13,7 +13,7 @@ from labelchain.baselines.decision_order import pair_orders
 from labelchain.baselines.figures import write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
-from labelchain.baselines.results import BEST_ORDER, METRICS, Results, best_orders
+from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, METRICS, P_VALUES, Results, best_orders
 from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
 from labelchain.envs.positions import error_rates, mean_positions
@@ -24,6 +24,8 @@ ORDERS_CAPTION = (
     "Left: how often the label at each rank is wrong. Right: in how many inputs two labels of a ranking "
     "stand in their more common order, over pairs of labels; 100 % if the order never depends on the input."
 )
+GAIN_NOTE = """Gains of means over seeds, in points, positive if better.
+The interval and *p rows* are of a paired bootstrap over test rows, *p seeds* of Welch's test over seeds."""
 ORDER_NOTES = """In per cent, of the greedy chains; mean over seeds.
 *Wrong at k*: the k-th label of the ranking is wrong.
 *Right first*: of a right and a wrong label of one ranking, the right one has the better rank.
@@ -141,27 +143,20 @@ def _scores(results: Results, seconds: Mapping[str, Sequence[float]]) -> str:
 
 
 def _gains(results: Results) -> list[str]:
-    heads = ("metric", "against", "its value", "value", "gain", "95 %", "relative", "p")
+    heads = ("metric", "against", "its value", "value", "gain", "95 %", "relative", "p rows", "p seeds")
     parts = []
     for learner, opponents in results["gains"].items():
         for against, entries in opponents.items():
             rows = []
             for metric in METRICS:
                 gain = entries[metric]
-                interval, p_value = "", ""
-                if gain["interval"] is not None:
-                    interval = "{:+.2f} to {:+.2f}".format(*gain["interval"])
-                    p_value = f"{gain['p_value']:.4f}"
+                interval = "" if gain["interval"] is None else "{:+.2f} to {:+.2f}".format(*gain["interval"])
+                p_values = ["" if gain[name] is None else f"{gain[name]:.4f}" for name in P_VALUES]
                 relative = "" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
                 values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
-                rows.append([metric, f"`{gain['opponent']}`", *values, interval, relative, p_value])
-            title = f"## `{learner}` against " + (
-                f"the {against}" if against == BEST_ORDER else f"`{against}`"
-            )
-            note = (
-                "Gains of means over seeds, in points, positive if better; paired bootstrap over test rows."
-            )
-            parts.append(f"{title}\n\n{note}\n\n{_table(heads, rows)}")
+                rows.append([metric, f"`{gain['opponent']}`", *values, interval, relative, *p_values])
+            name = f"the {against}" if against in (BEST_ORDER, BEST_LINEAR) else f"`{against}`"
+            parts.append(f"## `{learner}` against {name}\n\n{GAIN_NOTE}\n\n{_table(heads, rows)}")
     return parts
 
 

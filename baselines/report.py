@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
-from labelchain.baselines.results import BEST_ORDER, Results, best_orders
+from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, P_VALUES, Results, in_words
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -50,7 +51,7 @@ def results_table(
             text = f"{entry[metric]['mean']:.1f}"
             if spread.endswith("interval") and entry[metric]["interval"] is not None:
                 text += f"±{entry[metric]['interval'][1] - entry[metric]['mean']:.1f}"
-            row.append(f"[bold]{text}[/bold]" if entry[metric]["mean"] == best[metric] else text)
+            row.append(Text(text, style="bold" if entry[metric]["mean"] == best[metric] else ""))
         table.add_row(learner, *row, f"{statistics.fmean(seconds[learner]):.0f}")
     return table
 
@@ -75,26 +76,24 @@ def known_table(results: Results) -> Table:
 
 
 def gains_table(results: Results, learner: str, against: str) -> Table:
-    """One learner against an opponent, or against whichever of the four orders is best, per metric shown."""
-    best = against == BEST_ORDER
+    """One learner against an opponent, or against whichever of several is best, per metric shown."""
+    best = against in (BEST_ORDER, BEST_LINEAR)
     table = Table(
-        title=f"{learner} against {'the ' + best_orders(results) if best else against}",
-        caption="95 %, p: paired bootstrap over test rows.",
+        title=f"{learner} against {in_words(results, against)}",
+        caption="95 %, p: paired bootstrap over test rows; p seeds: Welch's test over seeds.",
         **STYLE,
     )
     table.add_column("metric", no_wrap=True)
     if best:
-        table.add_column("best order", no_wrap=True)
-    for heading in ("gain", "95 %", "relative", "p"):
+        table.add_column(against, no_wrap=True)
+    for heading in ("gain", "95 %", "relative", "p", "p seeds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for metric in SHOWN:
         gain = results["gains"][learner][against][metric]
         relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
-        interval, p_value = "-", "-"
-        if gain["interval"] is not None:
-            interval = "{:+.2f} to {:+.2f}".format(*gain["interval"])
-            p_value = f"{gain['p_value']:.4f}"
+        interval = "-" if gain["interval"] is None else "{:+.2f} to {:+.2f}".format(*gain["interval"])
+        p_values = ["-" if gain[name] is None else f"{gain[name]:.4f}" for name in P_VALUES]
         name = HEADINGS.get(metric, metric)
         names = (name, gain["opponent"]) if best else (name,)
-        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, p_value)
+        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, *p_values)
     return table

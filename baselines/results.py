@@ -12,15 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelchain.baselines.learners import COMPOSITE, CONTROLS, FOUR_ORDERS, ORDER_PAIR
-from labelchain.baselines.significance import paired_bootstrap, seed_interval
+from labelchain.baselines.significance import paired_bootstrap, seed_interval, seed_p_value
 from labelchain.envs.files import written_beside
 from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
 CHALLENGERS = (COMPOSITE, "composite-q", "composite-joint", "chain-pg", "chain-q", *CONTROLS)
 """Whose gains are counted."""
+LINEAR = ("binary-relevance", "classifier-chain", "ensemble-of-chains")
+"""Logistic regressions: what there is without a network."""
 BEST_ORDER = "best order"
 """The opponent that is, for each metric, whichever of the four orders is best."""
+BEST_LINEAR = "best linear model"
+"""The opponent that is, for each metric, whichever of :data:`LINEAR` is best."""
+
+P_VALUES = ("p_value", "seed_p_value")
+"""Of a gain: over test rows, and over seeds."""
 
 Results = dict[str, Any]
 Rows = Mapping[str, Mapping[str, NDArray[np.float64]]]
@@ -32,6 +39,12 @@ def best_orders(results: Results) -> str:
     return (
         "best of the four orders" if results["learners"].keys() >= {*FOUR_ORDERS} else "best order compared"
     )
+
+
+def in_words(results: Results, against: str) -> str:
+    """An opponent's name, or what it is the best of."""
+    chosen = {BEST_ORDER: f"the {best_orders(results)}", BEST_LINEAR: f"the {BEST_LINEAR}"}
+    return chosen.get(against, against)
 
 
 def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRICS) -> dict[str, Any]:
@@ -49,7 +62,7 @@ def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRIC
 
 
 def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, Any]:
-    """The gains of RL learners over the best of the four orders, and over as many networks of that kind.
+    """What RL learners gain over the best order, as large ensembles of ``always-random``, and linear models.
 
     Args:
         learners: By learner, what :func:`summary` gives.
@@ -57,22 +70,23 @@ def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, An
 
     Returns:
         By challenger, opponent and metric: both values, the absolute gain (in points, positive if better)
-        with its 95 % interval and two-sided p-value over test rows, and the relative gain in per cent.
+        with its 95 % interval and two-sided p-value over test rows, the p-value over seeds, and the relative
+        gain in per cent.
     """
-    orders = [order for order in FOUR_ORDERS if order in learners]
+    orders, linear = ([name for name in names if name in learners] for names in (FOUR_ORDERS, LINEAR))
     found: dict[str, Any] = {}
     asked: list[tuple[dict[str, Any], NDArray[np.float64]]] = []
     for challenger in CHALLENGERS:
         control = CONTROLS.get(challenger, ORDER_PAIR)
-        for opponents, name in ((orders, BEST_ORDER), ([control], control)):
+        for opponents, name in ((orders, BEST_ORDER), ([control], control), (linear, BEST_LINEAR)):
             if challenger not in learners or not opponents or opponents[0] not in learners:
                 continue
             entries = found.setdefault(challenger, {}).setdefault(name, {})
             for metric in METRICS:
                 sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-                means = {each: learners[each][metric]["mean"] for each in opponents}
-                opponent = max(opponents, key=lambda each: sign * means[each])
-                entry = _gain(sign, learners[challenger][metric]["mean"], opponent, means[opponent])
+                scores = {each: learners[each][metric] for each in opponents}
+                opponent = max(opponents, key=lambda each: sign * scores[each]["mean"])
+                entry = _gain(sign, learners[challenger][metric], opponent, scores[opponent])
                 entries[metric] = entry
                 if metric in rows.get(challenger, {}) and metric in rows.get(opponent, {}):
                     asked.append((entry, sign * (rows[challenger][metric] - rows[opponent][metric])))
@@ -83,7 +97,8 @@ def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, An
     return found
 
 
-def _gain(sign: float, value: float, opponent: str, against: float) -> dict[str, Any]:
+def _gain(sign: float, ours: Mapping[str, Any], opponent: str, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    value, against = ours["mean"], theirs["mean"]
     absolute = sign * (value - against)
     return {
         "opponent": opponent,
@@ -93,6 +108,7 @@ def _gain(sign: float, value: float, opponent: str, against: float) -> dict[str,
         "relative": 100.0 * absolute / against if against else None,
         "interval": None,
         "p_value": None,
+        "seed_p_value": seed_p_value(ours["values"], theirs["values"]),
     }
 
 
@@ -105,7 +121,7 @@ COLUMNS = (
     "low",
     "high",
     "relative",
-    "p_value",
+    *P_VALUES,
     "seeds",
 )
 
@@ -114,7 +130,8 @@ def write_csv(results: Results, path: Path) -> None:
     """Write every score and every gain, one a line; the decoding of models without chains is ``scores``.
 
     ``value`` is the mean over seeds in per cent or, where ``against`` names an opponent, the absolute gain;
-    ``low`` and ``high`` are the ends of its 95 % interval.
+    ``low`` and ``high`` are the ends of its 95 % interval. Of gains ``p_value`` is over test rows,
+    ``seed_p_value`` over seeds.
     """
     lines: list[tuple[object, ...]] = []
     for learner, entry in results["learners"].items():
@@ -122,13 +139,14 @@ def write_csv(results: Results, path: Path) -> None:
         for decoding, scores in by_decoding.items():
             for metric, score in scores.items():
                 low, high = score["interval"] or ("", "")
-                scored = score["mean"], low, high, "", "", len(score["values"])
+                scored = score["mean"], low, high, "", "", "", len(score["values"])
                 lines.append((learner, "", decoding, metric, *scored))
     for learner, opponents in results["gains"].items():
         for entries in opponents.values():
             for metric, gain in entries.items():
                 low, high = gain["interval"] or ("", "")
-                gained = gain["absolute"], low, high, gain["relative"], gain["p_value"], ""
+                p_values = [gain[name] for name in P_VALUES]
+                gained = gain["absolute"], low, high, gain["relative"], *p_values, ""
                 lines.append((learner, gain["opponent"], results["decoding"], metric, *gained))
     with written_beside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

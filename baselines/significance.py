@@ -1,4 +1,4 @@
-"""How sure a mean or a difference is: intervals over seeds, paired bootstrap over test rows."""
+"""How sure a mean or a difference is: intervals and tests over seeds, paired bootstrap over test rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
     mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * spread / len(values) ** 0.5
     return mean - reach, mean + reach
+
+
+def seed_p_value(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Welch's two-sided p-value of a difference of means over seeds, or ``None`` for one seed.
+
+    Without any spread it is 0, or 1 for equal values.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    if np.ptp(ours) == np.ptp(theirs) == 0.0:
+        return float(ours[0] == theirs[0])
+    moments = [value for each in (ours, theirs) for value in (np.mean(each), np.std(each, ddof=1), len(each))]
+    return float(stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue)  # does not warn of no spread
 
 
 def paired_bootstrap(

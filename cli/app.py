@@ -12,7 +12,7 @@ from rich.table import Table
 
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
-from labelchain.cli.errors import GOES_ON, console, reported_errors
+from labelchain.cli.errors import GOES_ON, UsageError, console, reported_errors
 from labelchain.cli.options import (
     AddressOption,
     DatasetArgument,
@@ -169,14 +169,16 @@ def compare(
         job = Job(data, name, settings, folder)
         wanted = planned(folder, name, chosen, seeds, settings)
         commands = noted_commands(folder)
-        if not commands or wanted != planned(folder, name, [], seeds, settings):
-            commands.append(shlex.join(["labelchain", *sys.argv[1:]]))
-        with WorkProgress(console, len(unfinished(job, wanted))) as work:
+        command = shlex.join(["labelchain", *sys.argv[1:]])
+        if not commands or (command not in commands and wanted != planned(folder, name, [], seeds, settings)):
+            commands.append(command)
+        waiting = len(unfinished(job, wanted))
+        note_commands(folder, commands)  # before there are results of it: it may be killed in between
+        with WorkProgress(console, waiting) as work:
             results = compare_learners(
                 data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place
             )
         seconds = read_json(folder / "timings.json")["seconds"]
-        note_commands(folder, commands)
         write_report(job, results, seconds, commands)
         print_comparison(results, seconds, folder)
 
@@ -246,7 +248,10 @@ def play(
     """Show one episode step by step: the input, the chain so far, the true labels."""
     with reported_errors():
         from labelchain.cli.play import make_env, play_episode
+        from labelchain.envs import ENV_IDS
 
+        if dataset is not None and ENV_IDS.get(env_id) is not None:
+            raise UsageError(f"{env_id} has its data: --dataset is for labelchain/Chain-v0")
         chosen = {} if dataset is None else {"dataset": dataset}
         mode = "ansi" if gif is None else "rgb_array"
         env = make_env(env_id, split=split, render_mode=mode, **chosen)

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from labelchain.cli.errors import console, errors
+from labelchain.cli.errors import console, errors, working
 from labelchain.envs.datasets import CATALOGUE, MultilabelDataset, download_dataset, load_dataset
 from labelchain.envs.datasets.entries import DataFile
 from labelchain.envs.datasets.places import available, canonical
@@ -28,7 +28,7 @@ def load(dataset: str, test: Path | None = None) -> MultilabelDataset:
     entry = CATALOGUE.get(canonical(dataset)) if test is None else None
     if entry is not None and entry.downloads and not available(entry):
         download(entry.name)
-    with errors.status(f"loading {dataset}"):
+    with working(f"loading {dataset}"):
         return load_dataset(dataset, test)
 
 
@@ -56,7 +56,7 @@ class DownloadProgress:
     def __init__(self, console: Console) -> None:
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             DownloadColumn(),
             TimeRemainingColumn(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from labelchain.cli.errors import UsageError, console, errors, reported_errors
+from labelchain.cli.errors import UsageError, console, reported_errors, working
 
 if TYPE_CHECKING:
     from labelchain.envs import MultilabelDataset
@@ -78,7 +78,7 @@ def get(names: NamesArgument) -> None:
     with reported_errors():
         for name in names:
             folder = download(name)
-            with errors.status(f"loading {name}"):
+            with working(f"loading {name}"):
                 load_dataset(name)
             console.print(f"{name} is complete and verified: {folder}", highlight=False)
 
@@ -96,9 +96,9 @@ def show(
         entry = entry_named(name) if test is None else None
         if entry is not None and not available(entry):
             _print_entry(entry, None)
-            console.print(f"not here. {by_hand(entry)}", highlight=False, markup=False)
+            console.print(f"not here. {by_hand(entry)}", highlight=False)
             return
-        with errors.status(f"loading {name}"):
+        with working(f"loading {name}"):
             data = load_dataset(name, test)
         _print_entry(entry, data)
 
@@ -115,10 +115,10 @@ def verify(
     with reported_errors():
         wrong = []
         for name in names or [name for name, present in dataset_names().items() if present]:
-            with errors.status(f"verifying {name}"):
+            with working(f"verifying {name}"):
                 outcome = verify_dataset(name)
             for what, verdict in outcome.items():
-                console.print(f"{name}: {what}: {verdict}", highlight=False, markup=False, soft_wrap=True)
+                console.print(f"{name}: {what}: {verdict}", highlight=False, soft_wrap=True)
             wrong += [name] if set(outcome.values()) != {"ok"} else []
         if wrong:
             raise DatasetError(
@@ -156,7 +156,7 @@ def add(
     with reported_errors():
         if not files:
             raise UsageError("expected the files of the data set")
-        with errors.status(f"reading and checking {name}"):
+        with working(f"reading and checking {name}"):
             folder = add_dataset(name, files)
         console.print(f"added {name}: {folder}", highlight=False)
 
@@ -183,7 +183,7 @@ def _print_entry(entry: CatalogueEntry | None, data: MultilabelDataset | None) -
         for key, value in facts.items():
             if value:
                 table.add_row(key, value)
-    console.print(table, markup=False, highlight=False)
+    console.print(table, highlight=False)
 
 
 def _statistics(data: MultilabelDataset) -> dict[str, str]:

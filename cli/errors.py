@@ -7,9 +7,16 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
-console = Console()
-errors = Console(stderr=True, soft_wrap=True)
+console = Console(markup=False)
+errors = Console(markup=False, stderr=True, soft_wrap=True)
+
+
+def working(what: str) -> Status:
+    """A spinner on the console of errors while something is done."""
+    return errors.status(escape(what))
 
 
 class UsageError(ValueError):
@@ -26,16 +33,18 @@ def reported_errors(stopped: str = "stopped") -> Iterator[None]:
     Args:
         stopped: The message after Ctrl-C.
     """
-    from labelchain.agents.decoders import UnknownDecodingError
-    from labelchain.agents.devices import DeviceError
-    from labelchain.agents.runs import RunError
-    from labelchain.baselines.learners import UnknownLearnerError
-    from labelchain.envs.datasets import DatasetError, UnknownDatasetError
-
     code = 1
     try:
+        from labelchain.agents.decoders import UnknownDecodingError
+        from labelchain.agents.devices import DeviceError
+        from labelchain.agents.runs import RunError
+        from labelchain.baselines.learners import UnknownLearnerError
+        from labelchain.envs.datasets import DatasetError, UnknownDatasetError
+
         yield
         return
+    except KeyboardInterrupt:  # first: it may come before the others are known
+        message, code = stopped, 130
     except (
         DeviceError,
         UnknownDatasetError,
@@ -48,7 +57,5 @@ def reported_errors(stopped: str = "stopped") -> Iterator[None]:
         message = str(error)
     except OSError as error:
         message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    except KeyboardInterrupt:
-        message, code = stopped, 130
-    errors.print(f"error: {message}", markup=False, highlight=False)
+    errors.print(f"error: {message}", highlight=False)
     raise typer.Exit(code)

@@ -79,7 +79,7 @@ def play_episode(
     if gif is None:
         for number, frame in enumerate(frames):
             console.rule(f"input {info['index']} of {env.split}, step {number}")
-            console.print(frame, markup=False, highlight=False)
+            console.print(frame, highlight=False)
         metrics = ", ".join(f"{name} {value:.2f}" for name, value in info["metrics"].items())
         console.print(metrics, highlight=False)
     else:

@@ -23,7 +23,7 @@ from labelchain.agents.runs import Run
 from labelchain.baselines.prediction import BATCH, decided, dense_batches
 from labelchain.baselines.prediction_models import TrainedModel, open_model
 from labelchain.cli.data import load
-from labelchain.cli.errors import UsageError, errors
+from labelchain.cli.errors import UsageError, working
 from labelchain.cli.trained import read_as
 from labelchain.envs.datasets.feature_rows import feature_rows
 from labelchain.envs.files import written_beside
@@ -113,7 +113,7 @@ def _lines(
     ranker = read_as(ranking_part(model.predictor), decoding, run)
     done = 0
     parts = feature_rows(path, num_features, names, size=BATCH, zero_based=zero_based)
-    with nullcontext() if quiet else errors.status(f"predicting {path}") as status:
+    with nullcontext() if quiet else working(f"predicting {path}") as status:
         for features in (batch for part in parts for batch in dense_batches(part)):
             chains, shares = decided(model.predictor, features, len(names))
             rows = _rows(done, chains, shares, ranker.predict(features).ranking, names)

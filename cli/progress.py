@@ -33,7 +33,7 @@ class WorkProgress:
         self._num_cells = num_cells
         self._shares: list[float] = []
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeElapsedColumn(),

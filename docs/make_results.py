@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+P_VALUES = ("p_value", "seed_p_value")
 RESULTS = Path(__file__).parent / "results"
 RANKING = ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5")
 LABEL_SET = ("f1_example", "subset_accuracy")
 HEADINGS = {"f1_example": "F1", "subset_accuracy": "subset"}
 SURE = 0.05
-"""Gains of a p-value below are marked."""
+"""Gains of a p-value below are marked: ``*`` over test rows, ``**`` over seeds too."""
 
 
 def comparisons() -> dict[str, dict[str, Any]]:
@@ -29,23 +30,28 @@ def gains(learner: str, opponent: str, results: dict[str, Any], metrics: tuple[s
     cells = []
     for metric in metrics:
         gain = results["gains"][learner][opponent][metric]
-        sure = "\\*" if gain["p_value"] is not None and gain["p_value"] < SURE else ""
-        cells.append(f"{gain['value']:.1f} ({gain['relative']:+.1f} %{sure})")
+        cells.append(f"{gain['value']:.1f} ({gain['relative']:+.1f} %{stars(gain)})")
     return cells
 
 
+def stars(gain: dict[str, Any]) -> str:
+    """The marks of a gain."""
+    over_rows, over_seeds = (gain[name] is not None and gain[name] < SURE for name in P_VALUES)
+    return "\\*" * (over_rows + (over_rows and over_seeds))
+
+
 def best_decodings(results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
-    """Cells of one data set: the best mean of any chain network under any decoding, and whose it is."""
+    """Cells of one data set: the best mean of any learner under any decoding that it has, and whose it is."""
     cells = []
     for metric in metrics:
         scores = [
-            (entry[metric]["mean"], learner, decoding)
-            for learner, decodings in results["decodings"].items()
-            for decoding, entry in decodings.items()
+            (entry[metric]["mean"], f"{learner}, {decoding}" if decoding else learner)
+            for learner, only in results["learners"].items()
+            for decoding, entry in results["decodings"].get(learner, {"": only}).items()
             if metric in entry
         ]
-        value, learner, decoding = max(scores)
-        cells.append(f"{value:.1f} {learner}, {decoding}")
+        value, name = max(scores)
+        cells.append(f"{value:.1f} {name}")
     return cells
 
 
@@ -55,7 +61,8 @@ def tables() -> Iterator[str]:
     heads = ["data", "seeds", *(HEADINGS.get(metric, metric) for metric in metrics)]
     for learner, opponent, title in (
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
-        ("composite", "two-always-random", "`composite`, and its gain over two networks of the best order"),
+        ("composite", "two-always-random", "`composite`, and its gain over two networks of `always-random`"),
+        ("composite", "best linear model", "`composite`, and its gain over the best linear model"),
         ("composite-q", "best order", "`composite-q`, and its gain over the best of the four orders"),
         ("chain-pg", "best order", "`chain-pg` alone, and its gain over the best of the four orders"),
         ("chain-q", "best order", "`chain-q` alone, and its gain over the best of the four orders"),
@@ -67,7 +74,7 @@ def tables() -> Iterator[str]:
                 yield row(
                     [f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)]
                 )
-    yield from ("", "## The best decoding of each metric", "", row(heads[:1] + heads[2:]))
+    yield from ("", "## The best learner and decoding of each metric", "", row(heads[:1] + heads[2:]))
     yield row(["---"] * (len(heads) - 1))
     for name, results in comparisons().items():
         yield row([name, *best_decodings(results, metrics)])

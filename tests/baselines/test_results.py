@@ -9,7 +9,7 @@ from scipy import stats
 from labelchain.baselines.figures import limit, new_figure
 from labelchain.baselines.learners import FOUR_ORDERS
 from labelchain.baselines.results import METRICS, best_orders, gains, summary, write_csv
-from labelchain.baselines.significance import paired_bootstrap, seed_interval
+from labelchain.baselines.significance import paired_bootstrap, seed_interval, seed_p_value
 
 
 def run(value, **others):
@@ -37,6 +37,7 @@ def test_the_gain_is_over_whichever_order_is_best_on_average_for_each_metric():
         "relative": pytest.approx(100 * 3 / 52),
         "interval": None,
         "p_value": None,
+        "seed_p_value": pytest.approx(stats.ttest_ind([54, 56], [60, 44], equal_var=False).pvalue),
     }
     assert found["P@3"]["opponent"] == "always-random"
     hamming = found["hamming_loss"]
@@ -58,6 +59,10 @@ def test_a_gain_where_nothing_is_right_and_where_orders_tie():
 def test_without_an_opponent_there_is_no_gain():
     assert gains_of({"freq2rare": [run(1)]}) == {}
     assert gains_of({"composite": [run(1)]}) == {}
+    found = gains_of({"composite": [run(2)], "binary-relevance": [run(1)], "ensemble-of-chains": [run(3)]})
+    assert list(found["composite"]) == ["best linear model"]
+    assert found["composite"]["best linear model"]["P@1"]["opponent"] == "ensemble-of-chains"
+    assert found["composite"]["best linear model"]["hamming_loss"]["opponent"] == "binary-relevance"
     found = gains_of({"chain-pg": [run(2)], "composite": [run(3)], "two-always-random": [run(1)]})
     assert {name: list(opponents) for name, opponents in found.items()} == {
         "composite": ["two-always-random"],
@@ -65,7 +70,7 @@ def test_without_an_opponent_there_is_no_gain():
     }
 
 
-def test_ten_networks_are_measured_against_ten_of_the_best_order():
+def test_ten_networks_are_measured_against_ten_in_random_orders():
     names = ("two-always-random", "ten-always-random", "ten-chain-pg", "always-random")
     found = gains_of({name: [run(value)] for value, name in enumerate(names, start=1)})
     assert list(found) == ["ten-chain-pg"]
@@ -100,6 +105,15 @@ def test_the_interval_over_seeds_is_student_s():
     assert seed_interval(values) == pytest.approx((expected.low, expected.high))
     assert seed_interval([1.0]) is None
     assert summary([run(v) for v in values])["P@1"]["interval"] == pytest.approx(list(expected))
+
+
+def test_a_difference_between_seeds_is_welch_s():
+    ours, theirs = [61.0, 62.5, 60.2], [58.0, 59.0]
+    expected = stats.ttest_ind(ours, theirs, equal_var=False).pvalue
+    assert seed_p_value(ours, theirs) == pytest.approx(expected)
+    assert seed_p_value(ours, [58.0]) is None
+    assert seed_p_value([3.0, 3.0], [3.0, 3.0]) == 1.0
+    assert seed_p_value([3.0, 3.0], [4.0, 4.0]) == 0.0
 
 
 def test_the_bootstrap_agrees_with_scipy_and_with_a_test_of_the_mean():
@@ -156,6 +170,7 @@ def test_the_csv_has_every_score_and_every_gain(tmp_path):
     with (tmp_path / "results.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 3 * len(METRICS) + 1
+    assert lines[-1]["seed_p_value"] == ""
     first, beam, gain = lines[0], next(x for x in lines if x["decoding"] == "beam"), lines[-len(METRICS)]
     assert (first["learner"], first["metric"], first["value"], first["seeds"]) == (
         "freq2rare",

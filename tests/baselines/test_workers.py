@@ -95,8 +95,15 @@ def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
-    for jobs, ending, after in ((2, "interrupt", 3.0), (1, "kill", 0.3), (2, "kill", 3.5)):
-        _stop([sys.executable, script, disturbed, str(jobs)], ending, after)
+    for jobs, ending, after in (
+        (2, "interrupt", 0.3),
+        (2, "interrupt", 3.0),
+        (1, "kill", 0.3),
+        (2, "kill", 3.5),
+    ):
+        _stop([sys.executable, script, disturbed, str(jobs)], ending, after, tmp_path / "errors")
+        if ending == "interrupt":  # of this process alone: workers end without a word, importing or not
+            assert (tmp_path / "errors").read_text().count("Traceback") <= 1
     for folder, jobs in ((disturbed, "2"), (undisturbed, "1")):
         subprocess.run([sys.executable, script, folder, jobs], check=True, timeout=300)
     expected = (undisturbed / "results.json").read_bytes()
@@ -105,11 +112,10 @@ def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run
     assert seconds.keys() == json.loads(expected)["learners"].keys()
 
 
-def _stop(command, ending, after):
+def _stop(command, ending, after, errors):
     """Start a comparison, stop it some seconds later, and see that its workers end with it."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    with errors.open("w") as file:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, start_new_session=True)
     process.stdout.readline()  # begun
     time.sleep(after)
     if ending == "kill":

@@ -47,6 +47,16 @@ def test_datasets_lists_the_catalogue():
     assert "4,880" in result.output
 
 
+def test_square_brackets_are_no_markup(tmp_path, npz):
+    folder = tmp_path / "[" / "x]"  # [/x] in its path
+    folder.mkdir(parents=True)
+    path = npz.rename(folder / "we[i]rd.npz")
+    assert run("datasets", "show", path).exit_code == 0
+    result = run("compare", path, "--learners", "popularity", "--out", folder / "out")
+    assert result.exit_code == 0, result.output
+    assert "we[i]rd.npz, test split" in result.output
+
+
 def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
     out = tmp_path / "run"
     trained = run("train", "always-random", npz, "--epochs", 2, "--out", out, "--set", "width=8")

@@ -44,6 +44,11 @@ def test_a_gif_has_a_frame_per_step(tmp_path):
     ("arguments", "code", "message"),
     [
         (["play", "labelchain/Digits-v0"], 2, "labelchain/DigitScenes-v0"),
+        (
+            ["play", "labelchain/DigitScenes-v0", "--dataset", "emotions"],
+            2,
+            "--dataset is for labelchain/Chain-v0",
+        ),
         (["play", "CartPole-v1"], 2, "unknown environment 'CartPole-v1'"),
         (["play", "labelchain/DigitScenes-v0", "--index", "9999"], 2, "integer in 0..1999"),
         (["play", "labelchain/DigitScenes-v0", "--policy", "nowhere"], 1, "config.json does not exist"),
