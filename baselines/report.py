@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, P_VALUES, Results, in_words
+from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, Results, in_words, p_values
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -92,8 +92,7 @@ def gains_table(results: Results, learner: str, against: str) -> Table:
         gain = results["gains"][learner][against][metric]
         relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
         interval = "-" if gain["interval"] is None else "{:+.2f} to {:+.2f}".format(*gain["interval"])
-        p_values = ["-" if gain[name] is None else f"{gain[name]:.4f}" for name in P_VALUES]
         name = HEADINGS.get(metric, metric)
         names = (name, gain["opponent"]) if best else (name,)
-        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, *p_values)
+        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, *p_values(gain, missing="-"))
     return table

@@ -47,6 +47,12 @@ def in_words(results: Results, against: str) -> str:
     return chosen.get(against, against)
 
 
+def p_values(gain: Mapping[str, Any], missing: str = "") -> list[str]:
+    """The p-values of a gain as tables show them, over test rows and over seeds."""
+    values = [gain[name] for name in P_VALUES]
+    return [missing if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}" for p in values]
+
+
 def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRICS) -> dict[str, Any]:
     """Of each metric the mean over seeds, its 95 % interval (``None`` for one seed) and the values."""
     found = {}
@@ -91,8 +97,8 @@ def gains(learners: Mapping[str, Mapping[str, Any]], rows: Rows) -> dict[str, An
                 if metric in rows.get(challenger, {}) and metric in rows.get(opponent, {}):
                     asked.append((entry, sign * (rows[challenger][metric] - rows[opponent][metric])))
     if asked:
-        intervals, p_values = paired_bootstrap(np.stack([differences for _, differences in asked], axis=1))
-        for (entry, _), interval, p_value in zip(asked, intervals.tolist(), p_values.tolist(), strict=True):
+        intervals, found_p = paired_bootstrap(np.stack([differences for _, differences in asked], axis=1))
+        for (entry, _), interval, p_value in zip(asked, intervals.tolist(), found_p.tolist(), strict=True):
             entry |= {"interval": interval, "p_value": p_value}
     return found
 
@@ -145,8 +151,8 @@ def write_csv(results: Results, path: Path) -> None:
         for entries in opponents.values():
             for metric, gain in entries.items():
                 low, high = gain["interval"] or ("", "")
-                p_values = [gain[name] for name in P_VALUES]
-                gained = gain["absolute"], low, high, gain["relative"], *p_values, ""
+                both = [gain[name] for name in P_VALUES]
+                gained = gain["absolute"], low, high, gain["relative"], *both, ""
                 lines.append((learner, gain["opponent"], results["decoding"], metric, *gained))
     with written_beside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from labelchain.baselines.figures import limit, new_figure
 from labelchain.baselines.learners import FOUR_ORDERS
-from labelchain.baselines.results import METRICS, best_orders, gains, summary, write_csv
+from labelchain.baselines.results import METRICS, best_orders, gains, p_values, summary, write_csv
 from labelchain.baselines.significance import paired_bootstrap, seed_interval, seed_p_value
 
 
@@ -114,6 +114,11 @@ def test_a_difference_between_seeds_is_welch_s():
     assert seed_p_value(ours, [58.0]) is None
     assert seed_p_value([3.0, 3.0], [3.0, 3.0]) == 1.0
     assert seed_p_value([3.0, 3.0], [4.0, 4.0]) == 0.0
+
+
+def test_p_values_are_shown_with_four_digits():
+    assert p_values({"p_value": 0.01234, "seed_p_value": 1e-9}) == ["0.0123", "<0.0001"]
+    assert p_values({"p_value": None, "seed_p_value": 0.5}, missing="-") == ["-", "0.5000"]
 
 
 def test_the_bootstrap_agrees_with_scipy_and_with_a_test_of_the_mean():
