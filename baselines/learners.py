@@ -15,7 +15,7 @@ from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
-from labelchain.agents.runs import Progress, Run
+from labelchain.agents.runs import Progress, Run, RunError
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.baselines.classifier_chains import (
     ClassifierChains,
@@ -29,6 +29,7 @@ from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Evaluation, Predictor
+from labelchain.envs.files import held
 from labelchain.envs.metrics import summarise
 
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
@@ -210,7 +211,7 @@ def fit(
         part_folder: Where the runs of its parts lie (trained if need be); by default ``parts`` in its own.
 
     Raises:
-        RunError: If the directory holds another run, or training fails.
+        RunError: If the directory holds another run, another process trains in it, or training fails.
         UnknownLearnerError: If there is no such learner.
     """
     learner = learner_named(run.learner)
@@ -219,6 +220,18 @@ def fit(
     run.create(dataset)
     if run.result is not None:
         return run.result
+    with held(run.directory) as ours:
+        if not ours:
+            raise RunError(
+                f"another process trains in {run.directory}; wait for it, or choose another folder"
+            )
+        return _trained(learner, run, dataset, progress, part_folder)
+
+
+def _trained(
+    learner: Learner, run: Run, dataset: MultilabelDataset, progress: Progress, part_folder: Path | None
+) -> dict[str, float]:
+    """Train and evaluate a run, whose directory is ours; its test metrics."""
     begun = time.perf_counter()
     if learner.train is not None:
         seen = learner.train(run, dataset, progress)

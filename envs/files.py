@@ -69,6 +69,19 @@ def staging_folder(parent: Path) -> Iterator[Path]:
             os.close(handle)
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[bool]:
+    """Hold a folder until the end, or the end of the process; false if another one holds it."""
+    if sys.platform == "win32":  # there, folders cannot be opened
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield _claim(handle)
+    finally:
+        os.close(handle)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files and folders whose processes are gone; those in use stay."""
     for path in folder.glob(f"{_PREFIX}*"):

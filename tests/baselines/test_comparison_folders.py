@@ -18,6 +18,7 @@ from labelchain.baselines.learners import (
     learner_named,
     run_directory,
 )
+from labelchain.envs.files import held
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
@@ -137,7 +138,8 @@ def test_results_that_are_none_are_refused(comparison, damage):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"), [(5, "labels from 0 to 4"), (-2, "labels from 0"), (0.5, "whole")]
+    ("wrong", "message"),
+    [(5, r"0\.\.4 and -1, got 0\.\.5"), (-2, r"0\.\.4 and -1, got -2"), (0.5, "integers")],
 )
 def test_predictions_of_other_labels_are_refused(comparison, dataset, wrong, message):
     """A label out of range would count as one of the next row."""
@@ -235,3 +237,12 @@ def test_every_learner_says_what_it_is():
         assert learner.summary
         assert (learner.train is None) == bool(learner.parts)
         assert all(not LEARNERS[part.learner].parts for part in learner.parts)
+
+
+def test_a_run_is_not_trained_by_two_processes_at_once(make_run, dataset):
+    run = make_run("popularity")
+    run.create(dataset)
+    with held(run.directory), pytest.raises(RunError, match=r"another process trains in .*popularity"):
+        fit(run, dataset, silent)
+    assert run.result is None
+    assert fit(run, dataset, silent) == run.result

@@ -21,11 +21,8 @@ LEARN = Settings(
     input_dropout=0.0,
 )
 CLASSICAL = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
-TENS = (
-    "ten-always-random",
-    "ten-chain-pg",
-    "ten-chain-q",
-)  # ten times what is trained here once, twice and three times
+# Ten times what is trained here once, twice and three times.
+TENS = ("ten-always-random", "ten-chain-pg", "ten-chain-q")
 # Stable-Baselines3's agents have tests of their own.
 NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS, *TENS)]
 

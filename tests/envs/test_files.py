@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labelchain.envs.files import remove_unfinished, save_beside, staging_folder, written_beside
+from labelchain.envs.files import held, remove_unfinished, save_beside, staging_folder, written_beside
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks")
 
@@ -40,6 +40,27 @@ def test_what_is_being_written_stays(tmp_path):
         assert staging.is_dir()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "new"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from labelchain.envs.files import held
+with held(Path(sys.argv[1])) as ours:
+    print(ours, flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "True\n"
+    with held(tmp_path) as ours:
+        assert not ours
+    holder.kill()
+    holder.communicate()
+    with held(tmp_path) as ours:
+        assert ours
 
 
 def test_a_failure_leaves_nothing(tmp_path):
