@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of
+from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError, read_json, write_json
 from labelchain.envs import MultilabelDataset
 
 FILE = "columns.json"
+_MAY_LACK = {"zero_based": None}
+"""What files of earlier versions do not hold, nor those of data sets without it."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +25,22 @@ class Columns:
         dataset: The data set's name.
         num_features: Columns of the input.
         label_names: One for each column of the output.
+        zero_based: Whether LIBSVM's text numbers the columns of the input from 0; ``None``: not known.
     """
 
     dataset: str
     num_features: int
     label_names: tuple[str, ...]
+    zero_based: bool | None = None
 
     @classmethod
     def of(cls, dataset: MultilabelDataset) -> Columns:
         """Those of a data set."""
-        return cls(dataset.name, dataset.num_features, dataset.label_names)
+        return cls(dataset.name, dataset.num_features, dataset.label_names, dataset.zero_based)
 
     def save(self, directory: Path) -> None:
         """Write ``columns.json``, beside and renamed."""
-        content = {"dataset": self.dataset, "num_features": self.num_features}
-        write_json(directory / FILE, content | {"label_names": list(self.label_names)})
+        write_json(directory / FILE, {key: value for key, value in asdict(self).items() if value is not None})
 
     @classmethod
     def load(cls, directory: Path) -> Columns | None:
@@ -48,19 +51,21 @@ class Columns:
         """
         if not (directory / FILE).exists():
             return None
-        content = read_json(directory / FILE)
+        content = _MAY_LACK | read_json(directory / FILE)
         try:
-            fields_of(content, ("dataset", "num_features", "label_names"), "it")
+            fields_of(content, (field.name for field in fields(cls)), "it")
             name, labels = content["dataset"], content["label_names"]
             check_number(content["num_features"], "num_features", int, least=1, most=LARGEST_COUNT)
             if not isinstance(labels, list) or not all(isinstance(text, str) for text in (name, *labels)):
                 raise ValueError("dataset and each of label_names must be text")
             if not labels or len(set(labels)) < len(labels):
                 raise ValueError("label_names must be one or more, all different")
+            if not isinstance(content["zero_based"], bool | None):
+                raise ValueError(f"zero_based must be true or false, got {shown(content['zero_based'])}")
         except ValueError as error:
             path = directory / FILE
             raise RunError(f"{path} does not hold the columns of a run ({error}); remove it") from error
-        return cls(name, content["num_features"], tuple(labels))
+        return cls(**content | {"label_names": tuple(labels)})
 
     def without_rows(self) -> MultilabelDataset:
         """A stand-in for the data set, for what looks at its shape alone: one row of nothing."""

@@ -39,7 +39,9 @@ def predict(
     ] = "chain",
     features_from: Annotated[
         int | None,
-        typer.Option(min=0, max=1, help="Number of the first feature, where LIBSVM's text does not show it."),
+        typer.Option(
+            min=0, max=1, show_default="as in training", help="Number of the first feature in LIBSVM's text."
+        ),
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:

@@ -53,7 +53,7 @@ def predict_file(
         decoding: How networks rank.
         form: How lines are written.
         out: The file that is written, beside and renamed; or ``None`` for standard output.
-        zero_based: See :func:`labelchain.envs.datasets.feature_rows.feature_rows`.
+        zero_based: Whether the features of LIBSVM's text are numbered from 0; ``None``: as in training.
         device: Where a chain network is read.
 
     Raises:
@@ -112,6 +112,7 @@ def _lines(
     names, num_features = model.columns.label_names, model.columns.num_features
     ranker = read_as(ranking_part(model.predictor), decoding, run)
     done = 0
+    zero_based = model.columns.zero_based if zero_based is None else zero_based
     parts = feature_rows(path, num_features, names, size=BATCH, zero_based=zero_based)
     with nullcontext() if quiet else working(f"predicting {path}") as status:
         for features in (batch for part in parts for batch in dense_batches(part)):

@@ -44,6 +44,7 @@ class MultilabelDataset:
         image_shape: ``(height, width)`` if a row of features is a picture, else ``None``.
         annotations: Further facts about single labels of single rows, by name, each a ``csr_array`` of the
             shape of ``labels``. DigitScenes keeps here which digits are ``"blurred"``.
+        zero_based: Whether the source, LIBSVM's text, numbers features from 0; ``None`` of other sources.
     """
 
     name: str
@@ -54,6 +55,7 @@ class MultilabelDataset:
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int] | None = None
     annotations: Mapping[str, sparse.csr_array] = field(default_factory=dict)
+    zero_based: bool | None = None
 
     @classmethod
     def from_arrays(

@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def read_libsvm(
         test: The test file.
         zero_based: Whether features are numbered from 0. ``None`` is scikit-learn's ``zero_based="auto"``:
             from 0 if one of the files names a feature 0, from 1 otherwise. The feature of the highest number
-            in either file is the last one.
+            in either file is the last one. The data set keeps which it was.
         name: The data set's name; by default from the training file's.
 
     Raises:
@@ -53,11 +54,15 @@ def read_libsvm(
             [str(file) for file in paths],
             multilabel=True,
             dtype=np.float64,
-            zero_based="auto" if zero_based is None else zero_based,
+            zero_based=zero_based is not False,
         )
     except (OSError, ValueError, OverflowError) as error:
         raise _explained(paths, zero_based, str(error)) from error
     features, sets = loaded[::2], loaded[1::2]
+    begins_at_zero = zero_based
+    if begins_at_zero is None:  # the rule of "auto", with which scikit-learn does not tell what it found
+        begins_at_zero = not all(part.indices.size and part.indices.min() > 0 for part in features)
+        features = features if begins_at_zero else [part[:, 1:] for part in features]
     values = np.array([label for part in sets for row in part for label in row], dtype=np.float64)
     if (
         any(np.abs(part.data).max(initial=0.0) > _MAX_FLOAT or np.isnan(part.data).any() for part in features)
@@ -72,12 +77,13 @@ def read_libsvm(
             raise DatasetError(f"{file}: no rows; expected lines such as '1,3 2:0.5 7:1'")
         if not any(rows):
             raise DatasetError(f"{file}: no row has a label; expected lines such as '1,3 2:0.5 7:1'")
-    return joined(
+    dataset = joined(
         name_of(paths[0]) if name is None else name,
         paths[0],
         [(_csr(part), _indicators(rows, names)) for part, rows in zip(features, sets, strict=True)],
         label_names=[str(int(label)) for label in names],
     )
+    return replace(dataset, zero_based=begins_at_zero)
 
 
 def libsvm_feature_parts(
@@ -181,9 +187,10 @@ def _fault(line: str, zero_based: bool | None, last: int) -> str | None:
             return f"expected 'feature:number', got {field[:40]!r}"
         column = int(index[:19])
         if column > last:
-            return f"feature {index[:20]} is out of range: at most {last:,} is expected"
+            numbered = "" if zero_based is None else f", with features numbered from {0 if zero_based else 1}"
+            return f"feature {index[:20]} is out of range: at most {last:,} is expected{numbered}"
         if column == 0 and zero_based is False:
-            return "feature 0, but features were said to be numbered from 1"
+            return "feature 0, but features are numbered from 1, as was said or found in the training data"
         if column <= previous:
             return f"features must ascend without repetition, but {column} follows {previous}"
         if (number := _number(value)) is None:

@@ -2,12 +2,14 @@
 
 Keys: ``x_data`` (numbers), ``x_indices``, ``x_indptr``, ``x_shape``; ``y_indices``, ``y_indptr``, ``y_shape``
 (labels are 0 or 1 and need no data); ``train_rows``, ``test_rows``. May be left out: ``valid_rows``,
-``y_names``, ``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`) and, for annotations,
-``annotation_names`` and ``annotation_<i>_data``, ``annotation_<i>_indices``, ``annotation_<i>_indptr``.
+``y_names``, ``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`), ``zero_based`` (see
+:class:`MultilabelDataset`) and, for annotations, ``annotation_names`` and ``annotation_<i>_data``,
+``annotation_<i>_indices``, ``annotation_<i>_indptr``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,8 @@ def _to_arrays(dataset: MultilabelDataset) -> dict[str, NDArray[Any]]:
         arrays["x_names"] = np.array(dataset.feature_names)
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.array(dataset.image_shape)
+    if dataset.zero_based is not None:
+        arrays["zero_based"] = np.array(dataset.zero_based)
     if dataset.annotations:
         arrays["annotation_names"] = np.array(list(dataset.annotations))
     for i, annotation in enumerate(dataset.annotations.values()):
@@ -142,7 +146,12 @@ def _from_arrays(name: str, arrays: Arrays) -> MultilabelDataset:
     if "image_shape" in arrays:
         height, width = _integers(arrays, "image_shape", 2)
         image_shape = (int(height), int(width))
-    return MultilabelDataset.from_arrays(
+    zero_based = arrays.get("zero_based")
+    if zero_based is not None and (zero_based.shape != () or zero_based.dtype.kind != "b"):
+        raise DatasetError(
+            f"zero_based must be True or False, got shape {zero_based.shape} of {zero_based.dtype}"
+        )
+    dataset = MultilabelDataset.from_arrays(
         name,
         features,
         labels,
@@ -154,6 +163,7 @@ def _from_arrays(name: str, arrays: Arrays) -> MultilabelDataset:
         image_shape=image_shape,
         annotations=annotations,
     )
+    return dataset if zero_based is None else replace(dataset, zero_based=bool(zero_based))
 
 
 def _csr(arrays: Arrays, key: str, shape: NDArray[Any], data: NDArray[Any]) -> sparse.csr_array:

@@ -111,6 +111,9 @@ def test_predictions(make_run, change, message):
         ({"label_names": ["a", "a"]}, "label_names must be one or more, all different"),
         ({"label_names": ["a", 3]}, "each of label_names must be text"),
         ({"dataset": None}, "dataset and each"),
+        ({"zero_based": "yes"}, "zero_based must be true or false, got 'yes'"),
+        ({"zero_based": 2}, "zero_based must be true or false, got 2"),
+        ({"zero_based": 1}, "zero_based must be true or false, got 1"),
         ({"rows": 3}, "it has an unknown 'rows'"),
     ],
 )

@@ -100,6 +100,37 @@ def test_a_run_predicts_without_the_data_it_learned_from(trained, npz, tmp_path)
     assert run("predict", made.directory, npz).stdout == before
 
 
+def test_rows_of_libsvm_are_numbered_as_in_training(tmp_path):
+    """New rows may name a feature that training did not have, and not the one that shows the numbering."""
+    rng = np.random.default_rng(0)
+
+    def write(name, values, first):
+        lines = (",".join(str(i) for i in range(3) if row[i] > 0) for row in values)
+        pairs = (" ".join(f"{i}:{value:.3f}" for i, value in enumerate(row, first)) for row in values)
+        path = tmp_path / name
+        path.write_text("".join(f"{labels} {row}\n" for labels, row in zip(lines, pairs, strict=True)))
+        return path
+
+    values = rng.normal(size=(40, 8))
+    zero, one = tmp_path / "zero", tmp_path / "one"
+    for folder, first in ((zero, 0), (one, 1)):
+        train, test = write("train.svm", values[:30], first), write("test.svm", values[30:], first)
+        assert run("train", "binary-relevance", train, "--test", test, "--out", folder).exit_code == 0
+    rows = write("new.svm", rng.normal(size=(5, 7)), 1)  # of a training from 0: all features but the first
+    as_said = [run("predict", zero, rows, "--features-from", first).stdout for first in (0, 1)]
+    assert as_said[0] != as_said[1]
+    assert run("predict", zero, rows).stdout == as_said[0]
+    assert run("predict", one, rows).stdout == run("predict", one, rows, "--features-from", 1).stdout
+    rows = write("more.svm", rng.normal(size=(5, 8)), 1)
+    message = "line 1: feature 8 is out of range: at most 7 is expected, with features numbered from 0"
+    assert_error(run("predict", zero, rows), 1, message)
+    assert run("predict", zero, rows, "--features-from", 1).exit_code == 0
+    content = json.loads((zero / FILE).read_text())
+    assert content.pop("zero_based") is True
+    (zero / FILE).write_text(json.dumps(content))  # as in runs of an earlier version
+    assert run("predict", zero, rows).stdout == run("predict", zero, rows, "--features-from", 1).stdout
+
+
 def test_a_classifier_in_memory_keeps_a_run_that_predicts(tmp_path):
     X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     tags = [["warm"] if row[0] > 0 else ["cold", "wet"] for row in X]

@@ -33,10 +33,12 @@ def test_two_files(tmp_path: Path) -> None:
 
 def test_features_are_numbered_from_zero_if_one_file_names_a_feature_0(tmp_path: Path) -> None:
     paths = write(tmp_path)
-    assert read_libsvm(*paths).num_features == 4
-    assert read_libsvm(*paths, zero_based=True).num_features == 5
-    assert read_libsvm(*write(tmp_path, test="7 0:1.5\n")).num_features == 5
-    with pytest.raises(DatasetError, match=r"toy_test\.svm, line 1: feature 0, but features were said"):
+    for zero_based, found, num_features in ((None, False, 4), (False, False, 4), (True, True, 5)):
+        data = read_libsvm(*paths, zero_based=zero_based)
+        assert (data.num_features, data.zero_based) == (num_features, found)
+    data = read_libsvm(*write(tmp_path, test="7 0:1.5\n"))
+    assert (data.num_features, data.zero_based) == (5, True)
+    with pytest.raises(DatasetError, match=r"toy_test\.svm, line 1: feature 0, but .* from 1, as was"):
         read_libsvm(*write(tmp_path, test="7 0:1.5\n"), zero_based=False)
 
 

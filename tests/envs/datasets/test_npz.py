@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,8 @@ FILES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthC
 
 
 def assert_same(a: MultilabelDataset, b: MultilabelDataset) -> None:
-    assert (a.name, a.label_names, a.feature_names, a.image_shape) == (
-        *(b.name, b.label_names),
-        *(b.feature_names, b.image_shape),
-    )
+    for fact in ("name", "label_names", "feature_names", "image_shape", "zero_based"):
+        assert getattr(a, fact) == getattr(b, fact)
     assert a.is_sparse == b.is_sparse
     pairs: list[tuple[Any, Any]] = [(a.features, b.features), (a.labels, b.labels)]
     assert a.annotations.keys() == b.annotations.keys()
@@ -59,7 +58,7 @@ def datasets(draw: st.DrawFn) -> MultilabelDataset:
     train, validation, test = np.split(rows, cuts)
     name = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
     printable = st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\")
-    return MultilabelDataset.from_arrays(
+    dataset = MultilabelDataset.from_arrays(
         draw(st.text(printable, max_size=5)),
         features,
         labels,
@@ -73,6 +72,7 @@ def datasets(draw: st.DrawFn) -> MultilabelDataset:
             key: sparse.csr_array(labels.astype(np.int8)) for key in draw(st.sets(name, max_size=2))
         },
     )
+    return replace(dataset, zero_based=draw(st.sampled_from([None, False, True])))
 
 
 @given(dataset=datasets())
@@ -189,6 +189,8 @@ DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({"image_shape": np.array([-2, -3])}, "image_shape (-2, -3) does not hold 6 features"),
     ({"name": np.array("../../x")}, "a data set cannot be called '../../x'"),
     ({"name": np.array(["a", "b"])}, "name must be a text, got (2,) of <U1"),
+    ({"zero_based": np.array(1)}, "zero_based must be True or False, got shape () of int64"),
+    ({"zero_based": np.array([True])}, "zero_based must be True or False, got shape (1,) of bool"),
     ({"image_shape": np.array([6, 2])}, "image_shape (6, 2) does not hold 6 features"),
     (
         {"annotation_names": np.array(["blur"])},
