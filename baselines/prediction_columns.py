@@ -13,7 +13,7 @@ from labelchain.agents.runs import RunError, read_json, write_json
 from labelchain.envs import MultilabelDataset
 
 FILE = "columns.json"
-_MAY_LACK = {"zero_based": None}
+_MAY_LACK = {"zero_based": None, "feature_names": None}
 """What files of earlier versions do not hold, nor those of data sets without it."""
 
 
@@ -26,17 +26,22 @@ class Columns:
         num_features: Columns of the input.
         label_names: One for each column of the output.
         zero_based: Whether LIBSVM's text numbers the columns of the input from 0; ``None``: not known.
+        feature_names: One for each column of the input; ``None``: it has none, or they are not known.
     """
 
     dataset: str
     num_features: int
     label_names: tuple[str, ...]
     zero_based: bool | None = None
+    feature_names: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, dataset: MultilabelDataset) -> Columns:
         """Those of a data set."""
-        return cls(dataset.name, dataset.num_features, dataset.label_names, dataset.zero_based)
+        names = dataset.feature_names
+        if names == tuple(map(str, range(dataset.num_features))):  # of a data frame whose columns have none
+            names = None
+        return cls(dataset.name, dataset.num_features, dataset.label_names, dataset.zero_based, names)
 
     def save(self, directory: Path) -> None:
         """Write ``columns.json``, beside and renamed."""
@@ -54,18 +59,21 @@ class Columns:
         content = _MAY_LACK | read_json(directory / FILE)
         try:
             fields_of(content, (field.name for field in fields(cls)), "it")
-            name, labels = content["dataset"], content["label_names"]
+            name, labels, features = content["dataset"], content["label_names"], content["feature_names"]
             check_number(content["num_features"], "num_features", int, least=1, most=LARGEST_COUNT)
-            if not isinstance(labels, list) or not all(isinstance(text, str) for text in (name, *labels)):
+            if not isinstance(name, str) or not _are_texts(labels):
                 raise ValueError("dataset and each of label_names must be text")
             if not labels or len(set(labels)) < len(labels):
                 raise ValueError("label_names must be one or more, all different")
             if not isinstance(content["zero_based"], bool | None):
                 raise ValueError(f"zero_based must be true or false, got {shown(content['zero_based'])}")
+            if features is not None and not _are_texts(features, content["num_features"]):
+                raise ValueError("feature_names must be a text for each of num_features")
         except ValueError as error:
             path = directory / FILE
             raise RunError(f"{path} does not hold the columns of a run ({error}); remove it") from error
-        return cls(**content | {"label_names": tuple(labels)})
+        names = None if features is None else tuple(features)
+        return cls(name, content["num_features"], tuple(labels), content["zero_based"], names)
 
     def without_rows(self) -> MultilabelDataset:
         """A stand-in for the data set, for what looks at its shape alone: one row of nothing."""
@@ -76,3 +84,12 @@ class Columns:
             {split: np.zeros(1, dtype=np.int64) for split in ("train", "validation", "test")},
             self.label_names,
         )
+
+
+def _are_texts(values: object, count: int | None = None) -> bool:
+    """Whether it is a list of texts, and of so many."""
+    return (
+        isinstance(values, list)
+        and count in (None, len(values))
+        and all(isinstance(text, str) for text in values)
+    )

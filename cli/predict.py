@@ -109,11 +109,17 @@ def _lines(
     quiet: bool = False,
 ) -> Iterator[str]:
     """The text of the output, a batch at a time."""
-    names, num_features = model.columns.label_names, model.columns.num_features
+    columns, names = model.columns, model.columns.label_names
     ranker = read_as(ranking_part(model.predictor), decoding, run)
     done = 0
-    zero_based = model.columns.zero_based if zero_based is None else zero_based
-    parts = feature_rows(path, num_features, names, size=BATCH, zero_based=zero_based)
+    parts = feature_rows(
+        path,
+        columns.num_features,
+        names,
+        size=BATCH,
+        zero_based=columns.zero_based if zero_based is None else zero_based,
+        feature_names=columns.feature_names,
+    )
     with nullcontext() if quiet else working(f"predicting {path}") as status:
         for features in (batch for part in parts for batch in dense_batches(part)):
             chains, shares = decided(model.predictor, features, len(names))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.checks import DatasetError, check_names
 from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.npz_archive import Arrays, load_arrays, save_arrays
 
@@ -58,8 +58,8 @@ def read_npz(path: Path, name: str | None = None) -> MultilabelDataset:
         raise DatasetError(f"{path}: {error}") from error
 
 
-def read_npz_features(path: Path) -> sparse.csr_array:
-    """The features in an ``.npz`` file, which needs no other keys than theirs: ``x_data`` and so on.
+def read_npz_features(path: Path) -> tuple[sparse.csr_array, list[str] | None]:
+    """The features in an ``.npz`` file, which needs no other keys than theirs (``x_data`` and so on); names.
 
     Raises:
         DatasetError: As :func:`read_npz`.
@@ -68,7 +68,10 @@ def read_npz_features(path: Path) -> sparse.csr_array:
         arrays = load_arrays(path)
         if missing := [key for key in _REQUIRED if key[0] == "x" and key not in arrays]:
             raise DatasetError(f"missing {', '.join(missing)}, the features of its rows")
-        return _csr(arrays, "x", arrays["x_shape"], arrays["x_data"])
+        features, names = _csr(arrays, "x", arrays["x_shape"], arrays["x_data"]), _names(arrays, "x_names")
+        if names is not None:
+            check_names("x_names", "feature", tuple(names), features.shape[1], unique=False)
+        return features, names
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
 

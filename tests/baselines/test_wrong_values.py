@@ -114,6 +114,9 @@ def test_predictions(make_run, change, message):
         ({"zero_based": "yes"}, "zero_based must be true or false, got 'yes'"),
         ({"zero_based": 2}, "zero_based must be true or false, got 2"),
         ({"zero_based": 1}, "zero_based must be true or false, got 1"),
+        ({"feature_names": ["x", "y"]}, "feature_names must be a text for each of num_features"),
+        ({"feature_names": ["x", "y", 3]}, "feature_names must be a text for each of num_features"),
+        ({"feature_names": "xyz"}, "feature_names must be a text for each of num_features"),
         ({"rows": 3}, "it has an unknown 'rows'"),
     ],
 )
@@ -121,6 +124,9 @@ def test_columns(tmp_path, change, message):
     content = {"dataset": "set", "num_features": 3, "label_names": ["a", "b"]}
     write_json(tmp_path / "columns.json", content)
     assert Columns.load(tmp_path) == Columns("set", 3, ("a", "b"))
+    known = Columns("set", 3, ("a", "b"), False, ("x", "y", "z"))
+    known.save(tmp_path)
+    assert Columns.load(tmp_path) == known
     write_json(tmp_path / "columns.json", content | change)
     with pytest.raises(RunError, match=rf"columns\.json does not hold the columns of a run .*{message}"):
         Columns.load(tmp_path)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,43 @@ def test_rows_of_libsvm_are_numbered_as_in_training(tmp_path):
     assert content.pop("zero_based") is True
     (zero / FILE).write_text(json.dumps(content))  # as in runs of an earlier version
     assert run("predict", zero, rows).stdout == run("predict", zero, rows, "--features-from", 1).stdout
+
+
+def test_attributes_of_arff_may_come_in_another_order(tmp_path):
+    values = np.random.default_rng(0).normal(size=(40, 5))
+
+    def write(name, rows, order):
+        lines = [
+            ",".join([*(f"{row[i] > 0:d}" for i in range(3)), *(f"{row[i]:.3f}" for i in order)])
+            for row in rows
+        ]
+        header = [
+            *(f"@attribute {label} {{0,1}}" for label in "abc"),
+            *(f"@attribute x{i} real" for i in order),
+        ]
+        (tmp_path / name).write_text("\n".join(["@relation 'r: -C 3'", *header, "@data", *lines]))
+        return tmp_path / name
+
+    train, test = write("train.arff", values[:30], range(5)), write("test.arff", values[30:], range(5))
+    made = tmp_path / "run"
+    assert run("train", "binary-relevance", train, "--test", test, "--out", made).exit_code == 0
+    before, turned = run("predict", made, test).stdout, write("new.arff", values[30:], [4, 3, 0, 1, 2])
+    assert run("predict", made, turned).stdout == before
+    other = write("other.arff", np.hstack([values, values])[30:], [0, 1, 2, 3, 7])
+    assert_error(run("predict", made, other), 1, "it lacks 'x4' and has the unknown 'x7'")
+    content = json.loads((made / FILE).read_text())
+    assert content.pop("feature_names") == [f"x{i}" for i in range(5)]
+    (made / FILE).write_text(
+        json.dumps(content)
+    )  # as in runs of an earlier version: they come as in training
+    assert run("predict", made, test).stdout == before
+    assert run("predict", made, other).exit_code == 0
+
+
+def test_numbers_of_features_are_no_names(make_dataset):
+    """Those of a data frame without names of columns."""
+    for names, kept in ((None, None), (tuple("012345"), None), (tuple("012354"), tuple("012354"))):
+        assert Columns.of(replace(make_dataset(), feature_names=names)).feature_names == kept
 
 
 def test_a_classifier_in_memory_keeps_a_run_that_predicts(tmp_path):

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -221,7 +221,9 @@ def read_record(folder):
 
 
 def columns(folder, seed):
-    Columns.of(data(seed)).save(folder)
+    dataset = data(seed)
+    names = tuple(f"f{i}" for i in range(dataset.num_features))
+    Columns.of(replace(dataset, feature_names=names, zero_based=True)).save(folder)
     return ["columns.json"]
 
 
@@ -230,6 +232,8 @@ def read_columns(folder):
     assert found is not None
     dataset = found.without_rows()
     assert (dataset.num_features, dataset.num_labels) == (found.num_features, len(set(found.label_names)))
+    assert found.feature_names is None or len(found.feature_names) == found.num_features
+    assert found.zero_based in (None, False, True)
 
 
 def forms(write, read, change, error=RunError, exact=False, use=None):

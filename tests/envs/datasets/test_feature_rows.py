@@ -1,5 +1,7 @@
 """Rows for prediction: those of the readers, some at a time, whatever the labels are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -92,6 +94,54 @@ def test_arff_leaves_out_the_labels_that_it_has(tmp_path, sparse_rows):
     latin = tmp_path / "l.arff"
     latin.write_bytes("@relation é\n@attribute x numeric\n@data\n1\n2\n".encode("latin-1"))
     assert rows(latin, 1).tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize("sparse_rows", [False, True])
+def test_arff_may_have_its_features_in_any_order(tmp_path, sparse_rows):
+    """What counts is the name of each column, also of those that a nominal attribute becomes."""
+    names = ("x", "colour=red", "colour=green", "y")
+    header = ["@relation r", "@attribute y real", "@attribute a {0,1}", "@attribute colour {green,red}"]
+    lines = ["{0 2,2 red,3 1.5}", "{1 1}"] if sparse_rows else ["2,0,red,1.5", "0,1,green,0"]
+    path = write(tmp_path / "r.arff", [*header, "@attribute x numeric", "@data", *lines])
+    for size in (1, 2):
+        found = rows(path, 4, ["a"], size=size, feature_names=names)
+        assert found.tolist() == [[1.5, 1, 0, 2], [0, 0, 1, 0]]
+    assert rows(path, 4, ["a"]).tolist() == [[2, 0, 1, 1.5], [0, 1, 0, 0]]  # without names, as they come
+
+
+def test_features_of_other_names_are_one_clear_error(tmp_path):
+    header = ["@relation r", "@attribute x numeric", "@attribute y numeric", "@data", "1,2"]
+    path = write(tmp_path / "r.arff", header)
+    for names, message in [
+        (("x", "z"), "it lacks 'z' and has the unknown 'y'; give a file made as the training data were"),
+        (("x",), "it has the unknown 'y'; give"),
+        (("z", "x", "y"), "it lacks 'z'; give"),
+        (tuple("yx" + "abcdefg"), r"it lacks 'a', 'b', 'c', 'd', 'e', \.\.\. \(7 in all\); give"),
+        (("y", "x", "x"), "some of its features have the same name, .* in the order of the training data"),
+    ]:
+        with pytest.raises(DatasetError, match=message):
+            rows(path, len(names), feature_names=names)
+    twice = write(
+        tmp_path / "t.arff", [*header[:2], "@attribute k=a real", "@attribute k {a}", "@data", "1,2,a"]
+    )
+    assert rows(twice, 3, feature_names=("x", "k=a", "k=a")).tolist() == [[1, 2, 1]]  # where they were
+    with pytest.raises(DatasetError, match="some of its features have the same name"):
+        rows(twice, 3, feature_names=("k=a", "x", "k=a"))
+
+
+def test_npz_with_names_may_have_its_features_in_any_order(tmp_path, dataset):
+    path = tmp_path / "x.npz"
+    write_npz(replace(dataset, feature_names=tuple("uvwxyz")), path)
+    found = rows(path, 6, size=7, feature_names=tuple("zyxwvu"))
+    np.testing.assert_array_equal(found, dense(dataset)[:, ::-1])
+    with pytest.raises(DatasetError, match="it lacks 'a' and has the unknown 'z'"):
+        rows(path, 6, feature_names=tuple("uvwxya"))
+    write_npz(dataset, path)
+    np.testing.assert_array_equal(rows(path, 6, size=7, feature_names=tuple("zyxwvu")), dense(dataset))
+    with np.load(path) as content:
+        np.savez(path, **content, x_names=np.array(["u", "v"]))
+    with pytest.raises(DatasetError, match=r"x\.npz: x_names: expected 6 feature names, got 2"):
+        rows(path, 6)
 
 
 def test_npz_needs_nothing_but_features(tmp_path, make_dataset):
