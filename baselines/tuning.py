@@ -58,7 +58,8 @@ def tune(
 
     Raises:
         UnknownLearnerError: If the learner is unknown or has nothing to tune.
-        RunError: If Optuna is not installed, ``out`` holds another search, or training fails.
+        RunError: If Optuna is not installed, ``out`` holds another search or one on data that have
+            changed since, or training fails.
     """
     learner_named(learner)
     if learner not in TUNABLE:
@@ -100,7 +101,7 @@ def _proposal(trial: optuna.Trial, learner: str) -> dict[str, Any]:
 
 def _validation_score(run: Run, dataset: MultilabelDataset, start: Callable[[], Progress]) -> float:
     """Train a trial, unless it is finished, and score it on the validation rows."""
-    run.create()
+    run.create(dataset)
     path = run.directory / "validation.json"
     if not path.exists():
         learner = learner_named(run.learner)

@@ -36,6 +36,14 @@ def test_a_search_goes_on_and_is_extended_without_repeating_a_trial(tmp_path, da
         tune("chain-pg", dataset, "random", 0, TINY.with_changes({"epochs": 2}), tmp_path, 1, progress)
 
 
+def test_a_search_does_not_go_on_with_data_that_have_changed(tmp_path, make_dataset):
+    arguments = ("random", 0, TINY, tmp_path, 1, lambda *_: silent)
+    tune("freq2rare", make_dataset(), *arguments)
+    with pytest.raises(RunError, match="trial-0 holds a run on random as it was before its files changed"):
+        tune("freq2rare", make_dataset(seed=1), *arguments)
+    tune("freq2rare", make_dataset(), *arguments)
+
+
 def test_what_has_nothing_to_tune_is_refused(tmp_path, dataset):
     for name in ("popularity", "composite", "maskable-ppo"):
         with pytest.raises(UnknownLearnerError, match=f"'{name}' cannot be tuned: expected one of freq2rare"):
