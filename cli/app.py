@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 import sys
 from pathlib import Path
@@ -230,7 +231,10 @@ def tune(
         folder = out or Path("runs") / f"tune-{data.name}-{learner}"
         with WorkProgress(console, trials, "trial") as work:
             found = search(learner, data, name, seed, settings, folder, trials, work.cell, chosen)
-        print_search(found, dataset)
+        told = {"test": test, "epochs": epochs, "seed": seed, "device": device, "preset": preset}
+        defaults = inspect.signature(train).parameters
+        options = {f"--{name}": value for name, value in told.items() if value != defaults[name].default}
+        print_search(found, dataset, options, changes or [])
 
 
 @app.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from labelchain.agents.settings import named_values
 from labelchain.baselines.report import gains_table, known_table, results_table
 from labelchain.baselines.results import Results
 from labelchain.cli.errors import console
@@ -38,12 +40,16 @@ def print_comparison(results: Results, seconds: Mapping[str, Sequence[float]], f
     console.print(f"curves:  labelchain board {folder}", highlight=False, soft_wrap=True)
 
 
-def print_search(found: Mapping[str, Any], dataset: str) -> None:
-    """Print the best trials of a search for settings, and the command that uses the best.
+def print_search(
+    found: Mapping[str, Any], dataset: str, options: Mapping[str, object], changes: Sequence[str]
+) -> None:
+    """Print the best trials of a search for settings, and the command that trains the best.
 
     Args:
         found: What ``tuned.json`` holds.
         dataset: The data, as the command line names them.
+        options: What else the search was told that training must be told too, by the name of the option.
+        changes: What it was told by ``--set``.
     """
     table = Table(
         title=f"{found['learner']} on {dataset}, the best of {len(found['trials'])} trials",
@@ -55,6 +61,9 @@ def print_search(found: Mapping[str, Any], dataset: str) -> None:
         settings = ", ".join(f"{name}={value:.4g}" for name, value in trial["settings"].items())
         table.add_row(f"{trial['score']:.2f}", settings)
     console.print(table)
-    options = " ".join(f"--set {name}={value:.4g}" for name, value in found["best"]["settings"].items())
-    use = f"use: labelchain train {found['learner']} {dataset} {options}"
-    console.print(use, highlight=False, soft_wrap=True)
+    words = ["labelchain", "train", found["learner"], dataset]
+    for option, value in options.items():
+        words += [option, str(value)]
+    for name, value in (named_values(changes) | found["best"]["settings"]).items():
+        words += ["--set", f"{name}={value}"]
+    console.out(f"use: {shlex.join(words)}", highlight=False)  # as it is: to be copied

@@ -1,6 +1,7 @@
 """The command, as a user meets it: tables, files, one clear error each."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -82,10 +83,34 @@ def test_tune_ends_with_settings_that_train_takes(tmp_path, npz):
     result = run("tune", "freq2rare", npz, "--trials", 2, "--epochs", 1, "--out", tmp_path / "tune")
     assert result.exit_code == 0, result.output
     best = json.loads((tmp_path / "tune" / "tuned.json").read_text())["best"]["settings"]
-    assert (
-        f"use: labelchain train freq2rare {npz} --set width={best['width']} --set dropout=" in result.output
-    )
+    settings = " ".join(f"--set {name}={value!r}" for name, value in best.items())
+    expected = f"use: labelchain train freq2rare {npz} --epochs 1 {settings}"  # and nothing that is default
+    assert result.output.splitlines()[-1] == expected
     assert_error(run("tune", "composite", npz), 2, "'composite' cannot be tuned")
+
+
+def test_tune_ends_with_the_command_that_trains_what_was_found(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [tmp_path / f"my [red] :cat: {part}.svm" for part in ("train", "test")]
+    for path in names:
+        pairs = (
+            " ".join(f"{i}:{value:.3f}" for i, value in enumerate(row)) for row in rng.normal(size=(30, 4))
+        )
+        path.write_text("".join(f"{n % 3} {row}\n" for n, row in enumerate(pairs)))
+    data, test = names
+    told = ("--test", test, "--seed", 3, "--preset", "nam2019", "--epochs", 2)
+    changes = ("--set", "cell=sum", "--set", "embedding=4", "--set", "hidden=4", "--set", "width=7")
+    out = tmp_path / "tune"
+    result = run("tune", "chain-pg", data, *told, *changes, "--trials", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    command = result.output.splitlines()[-1].removeprefix("use: ")
+    assert "width=7" not in command
+    done = run(*shlex.split(command)[1:], "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    scores = [trial["score"] for trial in json.loads((out / "tuned.json").read_text())["trials"]]
+    trial = out / f"trial-{scores.index(max(scores))}"
+    for name in ("config.json", "model.pt"):
+        assert (tmp_path / "run" / name).read_bytes() == (trial / name).read_bytes()
 
 
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
