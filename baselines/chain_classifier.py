@@ -6,6 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -237,13 +238,11 @@ def in_memory(
         raise ValueError(f"image_shape {image_shape} does not hold {X.shape[1]} features")
     features = as_features(X, "X")
     train, validation = hold_out(np.arange(num_rows), "X")
-    digest = hashlib.sha256()
-    for part in (sparse.csr_array(features), labels):
-        for array in (part.data, part.indices, part.indptr):
-            digest.update(array.tobytes())
     splits = {"train": train, "validation": validation, "test": validation}
-    name = f"{IN_MEMORY}{digest.hexdigest()[:16]}"
-    return MultilabelDataset(name, features, labels, splits, tuple(label_names), image_shape=image_shape)
+    dataset = MultilabelDataset("", features, labels, splits, tuple(label_names), image_shape=image_shape)
+    # The same arrays are not enough: pixels are scaled in another way, and a run keeps names of labels.
+    content = repr((dataset.fingerprint, image_shape, dataset.label_names))
+    return replace(dataset, name=f"{IN_MEMORY}{hashlib.sha256(content.encode()).hexdigest()[:16]}")
 
 
 def _silent(_share: float, _note: str) -> None:

@@ -247,6 +247,22 @@ def test_a_run_directory_keeps_the_run(tmp_path):
         model.set_params(random_state=1).fit(X, Y)
 
 
+def test_a_run_directory_is_of_one_data_set_with_its_names_and_its_shape(tmp_path):
+    X, Y = data()
+    model = classifier("popularity").set_params(run_dir=tmp_path)
+    for _ in range(2):
+        model.fit(X, Frame(Y, list("abcde")))
+    others = [
+        (X, "abcde", (2, 4)),
+        (X, "abcdf", None),
+        (X, "bacde", None),
+        (sparse.csr_array(X), "abcde", None),
+    ]
+    for inputs, names, shape in others:
+        with pytest.raises(RunError, match=r"holds a run with dataset=.*; choose another folder"):
+            model.set_params(image_shape=shape).fit(inputs, Frame(Y, list(names)))
+
+
 def test_pixels_of_pictures_stay_as_they_are():
     X, Y = data()
     models = [classifier().set_params(image_shape=shape).fit(X, Y) for shape in (None, (2, 4))]
