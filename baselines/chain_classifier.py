@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,11 +26,13 @@ from labelchain.baselines.label_encoding import LabelEncoding
 from labelchain.baselines.learners import LEARNERS, fit, learner_named
 from labelchain.baselines.prediction import decided, dense_batches
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.datasets.checks import as_features, hold_out
+from labelchain.envs.datasets.checks import as_features, as_image_shape, hold_out
 from labelchain.envs.metrics import stacked
 
 IN_MEMORY = "memory-"
 """What the names of data sets from memory begin with; what follows tells their contents apart."""
+LARGEST_SEED = 2**32 - 1
+"""As in scikit-learn."""
 
 
 class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -53,7 +54,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: What to change in the settings, by name (``{"epochs": 20, "width": 512}``); the others are
             those that suit the data, see :class:`labelchain.agents.settings.Settings`.
         random_state: Seeds everything random. A number gives the same model again, ``None`` another one each
-            time.
+            time. Numbers are from 0 to 2**32 - 1.
         image_shape: ``(height, width)`` if each row of ``X`` is a picture: its pixels stay as they are, where
             other dense columns are standardised.
         run_dir: A folder that keeps the run: its model, for ``labelchain predict`` and ``explain``, and its
@@ -111,7 +112,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.settings, Mapping | None):
             raise ValueError(f"settings must be a mapping of names to values, got {self.settings!r}")
         state = self.random_state
-        seed = int(state) if isinstance(state, int | np.integer) else None
+        seed = _given_seed(state)
         if self.run_dir is not None and seed is None:
             raise ValueError(f"run_dir needs a number as random_state, to find its run again; got {state!r}")
         if y is None:
@@ -213,6 +214,22 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def _given_seed(random_state: Any) -> int | None:
+    """The number that seeds everything; ``None`` if it is to be drawn.
+
+    Raises:
+        ValueError: If it is out of range.
+    """
+    if not isinstance(random_state, int | np.integer):
+        return None
+    if not 0 <= random_state <= LARGEST_SEED:
+        raise ValueError(
+            "random_state must be a whole number from 0 to 2**32 - 1, a RandomState or None, "
+            f"got {random_state}"
+        )
+    return int(random_state)
+
+
 def in_memory(
     X: Any, labels: sparse.csr_array, label_names: list[str], image_shape: tuple[int, int] | None = None
 ) -> MultilabelDataset:
@@ -234,8 +251,8 @@ def in_memory(
         raise ValueError(f"X has {X.shape[0]} rows, but y has {num_rows}; give the labels of each row")
     if num_rows < 2:
         raise ValueError(f"n_samples={num_rows}: a tenth is held out to choose models, so two are needed")
-    if image_shape is not None and math.prod(image_shape) != X.shape[1]:
-        raise ValueError(f"image_shape {image_shape} does not hold {X.shape[1]} features")
+    if image_shape is not None:
+        image_shape = as_image_shape(image_shape, X.shape[1], "X")
     features = as_features(X, "X")
     train, validation = hold_out(np.arange(num_rows), "X")
     splits = {"train": train, "validation": validation, "test": validation}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,18 @@ def as_rows(values: Any, num_rows: int, what: str) -> NDArray[np.int64]:
     if rows[0] < 0 or rows[-1] >= num_rows:
         raise DatasetError(f"{what} has row numbers outside 0..{num_rows - 1}")
     return rows
+
+
+def as_image_shape(values: Any, num_features: int, name: str) -> tuple[int, int]:
+    """The height and width of a picture whose pixels are the features of a row."""
+    sides = tuple(values) if isinstance(values, Sequence | np.ndarray) else ()
+    whole = len(sides) == 2 and all(isinstance(side, int | np.integer) and side > 0 for side in sides)
+    if not whole or int(sides[0]) * int(sides[1]) != num_features:
+        raise DatasetError(
+            f"{name}: image_shape must be (height, width), two positive integers whose product is the number "
+            f"of features, {num_features}; got {values!r:.70}"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def hold_out(train: NDArray[np.int64], name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,6 +15,7 @@ from scipy import sparse
 from labelchain.envs.datasets.checks import (
     DatasetError,
     as_features,
+    as_image_shape,
     as_labels,
     as_rows,
     check_disjoint,
@@ -126,10 +127,8 @@ class MultilabelDataset:
         check_names(name, "label", names, y.shape[1])
         if feature_names is not None:
             check_names(name, "feature", tuple(feature_names), x.shape[1], unique=False)
-        if image_shape is not None and (
-            min(image_shape) < 1 or image_shape[0] * image_shape[1] != x.shape[1]
-        ):
-            raise DatasetError(f"{name}: image_shape {image_shape} does not hold {x.shape[1]} features")
+        if image_shape is not None:
+            image_shape = as_image_shape(image_shape, x.shape[1], name)
         train = as_rows(train_rows, y.shape[0], f"{name}: training split")
         if validation_rows is None:
             train, validation = hold_out(train, name)

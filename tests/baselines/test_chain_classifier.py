@@ -201,6 +201,22 @@ def test_the_same_number_gives_the_same_model_and_no_global_state_is_touched():
     assert (other.predict_proba(X) != first).any()
 
 
+@pytest.mark.parametrize("seed", [-1, np.int64(-1), 2**32, 2**70])
+def test_a_seed_out_of_range_begins_no_run(seed, tmp_path):
+    for folder in (None, tmp_path / "run"):
+        model = classifier("popularity").set_params(random_state=seed, run_dir=folder)
+        with pytest.raises(ValueError, match=rf"a whole number from 0 to 2\*\*32 - 1, .*, got {seed}"):
+            model.fit(*data())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_largest_number_seeds_all_networks_of_an_ensemble(tmp_path):
+    X, Y = data()
+    model = classifier("two-always-random").set_params(random_state=2**32 - 1, run_dir=tmp_path)
+    scores = model.fit(X, Y).predict_proba(X)
+    assert (model.fit(X, Y).predict_proba(X) == scores).all()
+
+
 def test_a_pickle_predicts_the_same_and_a_clone_is_not_fitted():
     X, Y = data()
     model = classifier("composite").fit(X, Y)
@@ -270,6 +286,12 @@ def test_pixels_of_pictures_stay_as_they_are():
     assert scalings == ["standard", "none"]
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (-2, -4), (2, 4, 1), (8,), 8, "24"])
+def test_a_wrong_image_shape_is_one_clear_error(shape):
+    with pytest.raises(ValueError, match=r"two positive integers whose product is the number of features, 8"):
+        classifier().set_params(image_shape=shape).fit(*data())
+
+
 def test_wrong_use_is_one_clear_error():
     X, Y = data()
     cases = [
@@ -282,7 +304,7 @@ def test_wrong_use_is_one_clear_error():
         (classifier(), X, [["a"], "b"] * 60, "row 1 is 'b': wrap a single label in a list"),
         (classifier(), X, [[]] * 120, "no row has a label"),
         (classifier(), X[:1], Y[:1], "n_samples=1"),
-        (classifier().set_params(image_shape=(3, 3)), X, Y, r"image_shape \(3, 3\) does not hold 8 features"),
+        (classifier().set_params(random_state=1.5), X, Y, "1.5 cannot be used to seed"),
         (classifier(), X * np.nan, Y, "NaN"),
         (classifier(epochs=1.5), X, Y, "epochs must be of type int, got 1.5"),
         (classifier().set_params(settings=[1]), X, Y, r"settings must be a mapping .*, got \[1\]"),

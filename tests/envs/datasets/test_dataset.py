@@ -125,6 +125,13 @@ def test_a_deep_copy_is_the_data_set_itself() -> None:
     assert copy.deepcopy({"dataset": dataset})["dataset"] is dataset
 
 
+@pytest.mark.parametrize("convert", [tuple, list, np.array])
+def test_an_image_shape_becomes_plain_integers(convert: Any) -> None:
+    shape = build(image_shape=convert([2, 1])).image_shape
+    assert shape == (2, 1)
+    assert [type(side) for side in shape] == [int, int]
+
+
 def test_names_are_numbers_unless_given() -> None:
     assert build().label_names == ("0", "1", "2")
     assert build().feature_names is None
@@ -176,10 +183,16 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"label_names": ["a", "b"]}, "toy: expected 3 label names, got 2"),
     ({"label_names": ["a", "b", "a"]}, "toy: label names must differ, but 'a' occurs twice"),
     ({"feature_names": ["a"]}, "toy: expected 2 feature names, got 1"),
-    ({"image_shape": (-1, -2)}, "toy: image_shape (-1, -2) does not hold 2 features"),
+    (
+        {"image_shape": (-1, -2)},
+        "two positive integers whose product is the number of features, 2; got (-1, -2)",
+    ),
     ({"name": "../elsewhere"}, "a data set cannot be called '../elsewhere': its name becomes part of folder"),
     ({"name": "a\nb"}, "expected text without slashes and control characters"),
-    ({"image_shape": (2, 2)}, "toy: image_shape (2, 2) does not hold 2 features"),
+    ({"image_shape": (2, 2)}, "the number of features, 2; got (2, 2)"),
+    ({"image_shape": (1, 2, 1)}, "toy: image_shape must be (height, width)"),
+    ({"image_shape": (1.0, 2.0)}, "toy: image_shape must be (height, width)"),
+    ({"image_shape": 2}, "toy: image_shape must be (height, width)"),
 ]
 
 
