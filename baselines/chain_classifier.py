@@ -66,7 +66,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         classes_: ``(L,)`` the label of each column of what ``predict`` gives: the labels in the lists,
-            sorted; the columns of a data frame; or the numbers of the columns.
+            sorted; the columns of a data frame, as they are; or the numbers of the columns.
         n_features_in_: Columns of ``X``.
         settings_: All settings of the training.
         predictor_: What it learned, a :class:`labelchain.envs.Predictor`.

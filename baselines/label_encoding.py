@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
 from labelchain.envs.datasets.checks import as_labels
-from labelchain.envs.datasets.memory import unframed
+from labelchain.envs.datasets.memory import columns_of, unframed
 
 EXPECTED = (
     "expected a matrix of 0 and 1 with a column for each label (an array, a sparse array or a data frame), "
@@ -27,8 +27,8 @@ class LabelEncoding:
     """What the columns of a label matrix mean, and in which form labels came.
 
     Attributes:
-        classes: ``(L,)`` the label of each column: those in the lists, sorted; the columns of a data frame;
-            else the numbers of the columns.
+        classes: ``(L,)`` the label of each column: those in the lists, sorted; the columns of a data frame as
+            they are, of type object; else the numbers of the columns.
         of_lists: Whether labels came as lists.
         is_sparse: Whether they came as a sparse matrix.
         dtype: Of the matrix that came, if it is one of numbers.
@@ -44,7 +44,7 @@ class LabelEncoding:
         """The encoding that training labels ask for, and the labels as ``(n, L)`` int8 CSR.
 
         Raises:
-            ValueError: If they are no labels of rows.
+            ValueError: If they are no labels of rows, or two labels are the same.
         """
         if (lists := _lists(Y)) is not None:
             if not any(lists):
@@ -54,10 +54,15 @@ class LabelEncoding:
                 matrix = as_labels(binarizer.fit_transform(lists), "Y")
             except TypeError as error:
                 raise ValueError(f"labels must be hashable and of one kind, to be sorted: {error}") from error
+            _check_differ(binarizer.classes_.tolist())
             return cls(binarizer.classes_, True, False, np.dtype(np.int64)), matrix
-        values, names = _matrix(Y)
+        values, columns = _matrix(Y), columns_of(Y)
         matrix = as_labels(values, "Y")
-        classes = np.arange(matrix.shape[1]) if names is None else np.array(names, dtype=object)
+        if columns is None:
+            classes = np.arange(matrix.shape[1])
+        else:
+            _check_differ(columns)
+            classes = np.fromiter(columns, dtype=object, count=len(columns))  # a tuple is one label, too
         dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
         return cls(classes, False, bool(sparse.issparse(values)), dtype), matrix
 
@@ -78,7 +83,7 @@ class LabelEncoding:
             matrix = binarizer.fit_transform(sets)
             unknown = [len(set(row)) != len(found) for row, found in zip(lists, sets, strict=True)]
         else:
-            matrix = as_labels(_matrix(Y)[0], "Y")
+            matrix = as_labels(_matrix(Y), "Y")
             if matrix.shape[1] != len(self.classes):
                 raise ValueError(f"Y has {matrix.shape[1]} columns, but {len(self.classes)} in fit")
             unknown = [False] * matrix.shape[0]
@@ -115,9 +120,9 @@ def _lists(Y: Any) -> list[Collection[Any]] | None:
     return rows
 
 
-def _matrix(Y: Any) -> tuple[Any, tuple[str, ...] | None]:
-    """A 0/1 matrix, and the names of its columns if it is a data frame."""
-    values, names = unframed(Y)
+def _matrix(Y: Any) -> Any:
+    """A 0/1 matrix, an array or a sparse one."""
+    values, _ = unframed(Y)
     if not sparse.issparse(values):
         values = check_array(values, dtype=None, ensure_2d=False, ensure_min_samples=0, input_name="y")
     stored = values.data if sparse.issparse(values) else values
@@ -127,4 +132,15 @@ def _matrix(Y: Any) -> tuple[Any, tuple[str, ...] | None]:
             f"{EXPECTED}; got y of shape {values.shape}, {kind}. Only binary classification is supported. "
             "(Of each label: for rows of one label each, give [[label] for label in y].)"
         )
-    return values, names
+    return values
+
+
+def _check_differ(labels: Iterable[Any]) -> None:
+    """Raise ValueError if two labels are the same; as text, too, since runs keep them as text."""
+    found: dict[str, Any] = {}
+    for label in labels:
+        if (text := str(label)) in found:
+            raise ValueError(
+                f"labels must differ, as text, too; got {found[text]!r} and {label!r}: rename or drop one"
+            )
+        found[text] = label

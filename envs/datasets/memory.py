@@ -15,11 +15,18 @@ from scipy import sparse
 from labelchain.envs.datasets.checks import DatasetError
 
 
+def columns_of(values: Any) -> tuple[Any, ...] | None:
+    """What names the columns of a data frame, text or not; ``None`` of anything else."""
+    is_frame = hasattr(values, "columns") and hasattr(values, "to_numpy")
+    return tuple(values.columns) if is_frame else None
+
+
 def unframed(values: Any) -> tuple[Any, tuple[str, ...] | None]:
-    """The numbers of a data frame and the names of its columns; anything else as it is, without names."""
-    if not (hasattr(values, "columns") and hasattr(values, "to_numpy")):
+    """The numbers of a data frame and its columns as text; anything else as it is, without names."""
+    columns = columns_of(values)
+    if columns is None:
         return values, None
-    names = tuple(str(column) for column in values.columns)
+    names = tuple(str(column) for column in columns)
     accessor = getattr(values, "sparse", None)  # of a frame whose columns are all sparse
     if accessor is not None:
         return accessor.to_coo(), names

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -165,25 +166,17 @@ def test_sparse_in_sparse_out(container):
     assert model.score(X, container(Y)) == again.score(X, Y)
 
 
-class Frame:
-    """What a data frame is, as far as anybody asks."""
-
-    def __init__(self, values, columns):
-        self.values, self.columns = values, columns
-        self.shape = values.shape
-
-    def to_numpy(self):
-        return self.values
-
-    def __len__(self):
-        return len(self.values)
-
-
-def test_columns_of_a_data_frame_are_classes():
+@pytest.mark.parametrize("columns", [list("abcde"), [10, 20, 30, 40, 50], [1, "b", 2.5, ("d", 1), None]])
+def test_columns_of_a_data_frame_are_classes(columns):
     X, Y = data()
-    model = classifier().fit(X, Frame(Y, list("abcde")))
-    assert model.classes_.tolist() == list("abcde")
-    assert model.rank(X, 5)[0].tolist() == model.classes_[classifier().fit(X, Y).rank(X, 5)[0]].tolist()
+    frame = pd.DataFrame(Y, columns=pd.Index(columns, tupleize_cols=False))
+    model = classifier().fit(X, frame)
+    assert model.classes_.tolist() == columns
+    plain = classifier().fit(X, Y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    for best, number in zip(model.rank(X, 1).ravel(), plain.rank(X, 1).ravel(), strict=True):
+        assert frame[best].tolist() == Y[:, number].tolist()
+    assert {label for chain in model.predict_chain(X) for label, _ in chain} <= set(columns)
 
 
 def test_the_same_number_gives_the_same_model_and_no_global_state_is_touched():
@@ -267,7 +260,7 @@ def test_a_run_directory_is_of_one_data_set_with_its_names_and_its_shape(tmp_pat
     X, Y = data()
     model = classifier("popularity").set_params(run_dir=tmp_path)
     for _ in range(2):
-        model.fit(X, Frame(Y, list("abcde")))
+        model.fit(X, pd.DataFrame(Y, columns=list("abcde")))
     others = [
         (X, "abcde", (2, 4)),
         (X, "abcdf", None),
@@ -276,7 +269,7 @@ def test_a_run_directory_is_of_one_data_set_with_its_names_and_its_shape(tmp_pat
     ]
     for inputs, names, shape in others:
         with pytest.raises(RunError, match=r"holds a run with dataset=.*; choose another folder"):
-            model.set_params(image_shape=shape).fit(inputs, Frame(Y, list(names)))
+            model.set_params(image_shape=shape).fit(inputs, pd.DataFrame(Y, columns=list(names)))
 
 
 def test_pixels_of_pictures_stay_as_they_are():
