@@ -178,8 +178,9 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Subset accuracy, in [0, 1]: the share of rows whose label set is right as a whole.
 
-        As scikit-learn's classifiers score; a label in ``y`` that training did not have is never right. Other
-        metrics: ``sklearn.metrics``, or ``scoring=`` in a search.
+        As scikit-learn's classifiers score. A label in lists that training did not have is never right; a
+        data frame must have the columns of that in ``fit``, in any order. Other metrics: ``sklearn.metrics``,
+        or ``scoring=`` in a search.
         """
         self._fitted()
         truth = self._encoding.encode(y)

@@ -30,12 +30,14 @@ class LabelEncoding:
         classes: ``(L,)`` the label of each column: those in the lists, sorted; the columns of a data frame as
             they are, of type object; else the numbers of the columns.
         of_lists: Whether labels came as lists.
+        of_frame: Whether they came as a data frame.
         is_sparse: Whether they came as a sparse matrix.
         dtype: Of the matrix that came, if it is one of numbers.
     """
 
     classes: NDArray[Any]
     of_lists: bool
+    of_frame: bool
     is_sparse: bool
     dtype: np.dtype[Any]
 
@@ -55,7 +57,8 @@ class LabelEncoding:
             except TypeError as error:
                 raise ValueError(f"labels must be hashable and of one kind, to be sorted: {error}") from error
             _check_differ(binarizer.classes_.tolist())
-            return cls(binarizer.classes_, True, False, np.dtype(np.int64)), matrix
+            form = {"of_lists": True, "of_frame": False, "is_sparse": False}
+            return cls(binarizer.classes_, **form, dtype=np.dtype(np.int64)), matrix
         values, columns = _matrix(Y), columns_of(Y)
         matrix = as_labels(values, "Y")
         if columns is None:
@@ -64,10 +67,14 @@ class LabelEncoding:
             _check_differ(columns)
             classes = np.fromiter(columns, dtype=object, count=len(columns))  # a tuple is one label, too
         dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
-        return cls(classes, False, bool(sparse.issparse(values)), dtype), matrix
+        is_sparse = bool(sparse.issparse(values))
+        form = {"of_lists": False, "of_frame": columns is not None, "is_sparse": is_sparse}
+        return cls(classes, **form, dtype=dtype), matrix
 
     def encode(self, Y: Any) -> sparse.csr_array:
         """Other labels in the same form, ``(n, L + 1)``: the last column is 1 where a label is not known.
+
+        Columns of data frames are told by their names, those of other matrices by their places.
 
         Raises:
             ValueError: If they are no labels of rows, or in another form.
@@ -86,9 +93,23 @@ class LabelEncoding:
             matrix = as_labels(_matrix(Y), "Y")
             if matrix.shape[1] != len(self.classes):
                 raise ValueError(f"Y has {matrix.shape[1]} columns, but {len(self.classes)} in fit")
+            columns = columns_of(Y)
+            if self.of_frame and columns is not None:
+                matrix = matrix[:, self._places(columns)]
             unknown = [False] * matrix.shape[0]
         column = sparse.csr_array(np.array(unknown, dtype=np.int8)[:, None])
         return sparse.csr_array(sparse.hstack([matrix, column]))
+
+    def _places(self, columns: tuple[Any, ...]) -> list[int]:
+        """Where, among as many columns of another frame, those of fit are."""
+        places = {column: place for place, column in enumerate(columns)}
+        for label in self.classes:
+            if label not in places:
+                raise ValueError(
+                    f"Y has no column {label!r}, which fit had: give the columns of fit, in any order; "
+                    f"got {list(columns)!r:.200}"
+                )
+        return [places[label] for label in self.classes]
 
     def indicators(self, chains: NDArray[np.int64]) -> NDArray[Any] | sparse.csr_array:
         """Label sets ``(n, length)``, padded with -1, as 0/1 ``(n, L)``: sparse if labels came so."""

@@ -177,6 +177,8 @@ def test_columns_of_a_data_frame_are_classes(columns):
     for best, number in zip(model.rank(X, 1).ravel(), plain.rank(X, 1).ravel(), strict=True):
         assert frame[best].tolist() == Y[:, number].tolist()
     assert {label for chain in model.predict_chain(X) for label, _ in chain} <= set(columns)
+    right = pd.DataFrame(model.predict(X), columns=frame.columns)
+    assert model.score(X, right[columns[::-1]]) == 1
 
 
 def test_the_same_number_gives_the_same_model_and_no_global_state_is_touched():

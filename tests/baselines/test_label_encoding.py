@@ -1,5 +1,6 @@
 """What the columns of a label matrix are called."""
 
+import itertools
 import re
 
 import numpy as np
@@ -65,3 +66,37 @@ class One:
 def test_two_labels_that_are_the_same_are_refused(labels, message):
     with pytest.raises(ValueError, match=rf"labels must differ, as text, too; {re.escape(message)}: rename"):
         LabelEncoding.fit(labels)
+
+
+@pytest.mark.parametrize(
+    "convert", [lambda frame: frame, lambda frame: frame.astype(pd.SparseDtype("int64", 0))]
+)
+def test_columns_of_other_frames_are_found_by_name(convert):
+    names = [10, "b", ("c", 1)]
+    frame = pd.DataFrame(MATRIX, columns=pd.Index(names, tupleize_cols=False))
+    encoding, matrix = LabelEncoding.fit(frame)
+    for order in itertools.permutations(names):
+        assert encoding.encode(convert(frame[list(order)])).toarray()[:, :3].tolist() == MATRIX.tolist()
+    assert encoding.encode(matrix).toarray()[:, :3].tolist() == MATRIX.tolist()
+    assert (
+        LabelEncoding.fit(MATRIX)[0].encode(frame[names[::-1]]).toarray()[:, 2::-1].tolist()
+        == MATRIX.tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            ["a", "b", "z"],
+            "Y has no column 'c', which fit had: give the columns of fit, in any order; got ['a', 'b', 'z']",
+        ),
+        (["a", "b", "a"], "Y has no column 'c'"),
+        (["a", "b"], "Y has 2 columns, but 3 in fit"),
+        (["a", "b", "c", "c"], "Y has 4 columns, but 3 in fit"),
+    ],
+)
+def test_a_frame_of_other_columns_is_refused(columns, message):
+    encoding, _ = LabelEncoding.fit(pd.DataFrame(MATRIX, columns=list("abc")))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        encoding.encode(pd.DataFrame(np.ones((2, len(columns)), dtype=int), columns=columns))
