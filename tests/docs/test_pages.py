@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from typer.testing import CliRunner
 
 from labelchain.agents.decoders import DECODINGS
+from labelchain.baselines import ChainClassifier
 from labelchain.baselines.learners import LEARNERS
 from labelchain.cli.app import app
 from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS
@@ -55,6 +59,39 @@ def test_what_is_added_on_the_page_of_extensions_works(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("num_labels", [1, 2, 3])
+def test_a_search_can_use_the_scorers_that_the_page_on_scikit_learn_names(num_labels, monkeypatch):
+    monkeypatch.setattr(
+        "labelchain.baselines.learners.log_final", lambda *_: None
+    )  # figures, which take long
+    (program,) = [block for block in blocks("scikit-learn.md", "python") if "def average_precision" in block]
+    shown = {"GridSearchCV": GridSearchCV, "ChainClassifier": ChainClassifier}
+    exec(program, shown)
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    Y = (X[:, :num_labels] + X[:, 1 : num_labels + 1] / 2 > 0).astype(int)
+
+    def scores(scoring):
+        search = clone(shown["search"]).set_params(
+            estimator=ChainClassifier("binary-relevance", random_state=0),
+            param_grid={"settings": [{}]},
+            scoring=scoring,
+            cv=2,
+            refit=False,
+            error_score="raise",
+        )
+        return search.fit(X, Y).cv_results_["mean_test_score"].item()
+
+    assert 0.7 < scores(shown["search"].scoring) <= 1
+    assert all(0.7 < scores(scoring) <= 1 for scoring in ("f1_micro", "f1_macro"))
+    if num_labels == 3:
+        assert scores("average_precision") == scores(shown["average_precision"])
+        assert 0.7 < scores("roc_auc") <= 1
+        return
+    for scoring in ("average_precision", "roc_auc", *(["f1_samples"] if num_labels == 1 else [])):
+        with pytest.raises(ValueError, match=r"pos_label|2D array|two classes|[Ss]amplewise"):
+            scores(scoring)
 
 
 def test_the_commands_of_the_tutorial_run(tmp_path, monkeypatch):
