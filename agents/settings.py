@@ -197,8 +197,9 @@ NAM2019: dict[str, Any] = {
     "mixing": "equal",
 }
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
-FEWEST_STEPS = 350
-"""Gradient steps of the shortest training: after fewer, networks have not learned when to stop."""
+FEWEST_STEPS, FEWEST_STEPS_ON_WORDS = 350, 160
+"""Gradient steps of the shortest training, on dense features and on words: after fewer, networks have not
+learned when to stop."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 8
 """What makes batches small: so many steps in an epoch, unless a batch would have fewer rows than that."""
 PRESETS = ("fast", "nam2019")
@@ -208,8 +209,8 @@ PRESETS = ("fast", "nam2019")
 def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches: bool = False) -> Settings:
     """The settings that suit a data set: tuned ones, or else by the kind of its features.
 
-    Few rows of dense features are passed over more often, for at least :data:`FEWEST_STEPS` gradient
-    steps in all.
+    Few rows are passed over more often, for at least :data:`FEWEST_STEPS` gradient steps in all, or
+    :data:`FEWEST_STEPS_ON_WORDS`.
 
     Args:
         dataset: The data.
@@ -230,7 +231,6 @@ def settings_for(dataset: MultilabelDataset, preset: str = "fast", small_batches
     if small_batches:
         batch_size = max(SMALLEST_BATCH, num_rows // STEPS_PER_EPOCH)
         settings = settings.with_changes({"batch_size": min(settings.batch_size, batch_size)})
-    if dataset.is_sparse:  # of few rows of words, longer trainings rank worse
-        return settings
+    fewest = FEWEST_STEPS_ON_WORDS if dataset.is_sparse else FEWEST_STEPS  # of words, more rank worse
     steps_per_epoch = math.ceil(num_rows / settings.batch_size)
-    return settings.with_changes({"epochs": max(settings.epochs, math.ceil(FEWEST_STEPS / steps_per_epoch))})
+    return settings.with_changes({"epochs": max(settings.epochs, math.ceil(fewest / steps_per_epoch))})

@@ -76,11 +76,14 @@ def test_presets(dataset, make_dataset):
         settings_for(dataset, "slow")
 
 
-@pytest.mark.parametrize(("num_rows", "epochs"), [(1, 350), (128, 350), (129, 175), (1_024, 44), (5_000, 40)])
-def test_few_rows_are_passed_over_more_often(num_rows, epochs):
+@pytest.mark.parametrize(
+    ("num_rows", "epochs", "on_words"),
+    [(1, 350, 160), (128, 350, 160), (129, 175, 80), (1_024, 44, 20), (5_000, 40, 20)],
+)
+def test_few_rows_are_passed_over_more_often(num_rows, epochs, on_words):
     features, labels = np.zeros((num_rows + 2, 1)), np.ones((num_rows + 2, 1), dtype=np.int8)
     splits = {"train_rows": np.arange(num_rows), "test_rows": [num_rows], "validation_rows": [num_rows + 1]}
     dataset = MultilabelDataset.from_arrays("few", features, labels, **splits)
     assert settings_for(dataset) == Settings(epochs=epochs)
     words = MultilabelDataset.from_arrays("few", sparse.csr_array(features), labels, **splits)
-    assert settings_for(words).epochs == 20
+    assert settings_for(words).epochs == on_words
