@@ -9,7 +9,8 @@ from labelchain.agents.label_scores import label_scores
 from labelchain.agents.order_figures import label_order, order_image
 from labelchain.agents.projector import label_embeddings, write_projector
 from labelchain.agents.rollouts import evenly_spaced
-from labelchain.agents.runs import Run, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Run
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Evaluation, Predictor
 

@@ -1,10 +1,9 @@
-"""Run directories: configuration, event files, checkpoints and the final result of one learner's training."""
+"""Run directories: configuration, checkpoints and the final result of one learner's training."""
 
 from __future__ import annotations
 
 import json
 import platform
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from labelchain.agents.devices import CPU, described
 from labelchain.agents.plain_values import check_number, check_types, is_finite
 from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.files import remove_unfinished, written_beside
-from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS, RANKING_METRICS
+from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
 """Called now and then with the share of the work done, in [0, 1], and a few words on what is being done."""
@@ -36,16 +32,6 @@ PACKAGES = (
     "sb3-contrib",
     "torch",
 )
-
-
-LAYOUT = {
-    category: {tag: ["Multiline", [f"^{tag}$"]] for tag in tags}
-    for category, tags in {
-        "Which learner is better": ("eval/nDCG@5", "eval/P@1", "eval/f1_example", "eval/subset_accuracy"),
-        "How its chains are": ("chain/length", "chain/first_error", "rollout/ep_rew_mean"),
-    }.items()
-}
-"""The curves that matter most, side by side in TensorBoard's tab of custom scalars."""
 
 
 class RunError(ValueError):
@@ -121,10 +107,10 @@ class Run:
         if path.exists():
             begun = Run.open(self.directory)
             for name in ("learner", "dataset", "seed"):
-                self._refuse_another(name, getattr(begun, name), getattr(self, name))
-            ours, theirs = asdict(self.settings), asdict(begun.settings)
-            for name, value in ours.items():
-                self._refuse_another(name, theirs[name], value)
+                refuse_another(self.directory, "run", name, getattr(begun, name), getattr(self, name))
+            theirs = asdict(begun.settings)
+            for name, value in asdict(self.settings).items():
+                refuse_another(self.directory, "run", name, theirs[name], value)
             checksum = read_json(path).get("data")
             if data is not None and checksum not in (None, data.fingerprint):
                 raise RunError(
@@ -133,13 +119,6 @@ class Run:
                 )
             return
         write_json(path, self.config() | ({} if data is None else {"data": data.fingerprint}))
-
-    def _refuse_another(self, name: str, there: object, asked: object) -> None:
-        if there != asked:
-            raise RunError(
-                f"{self.directory} holds a run with {name}={there!r}, not {asked!r}; "
-                "choose another folder or remove it"
-            )
 
     def config(self) -> dict[str, Any]:
         """The full configuration."""
@@ -183,72 +162,13 @@ class Run:
         write_json(self.directory / "result.json", {"metrics": dict(metrics), "seconds": seconds})
 
 
-class RunLogger:
-    """Writes a run's TensorBoard events, under the same tags for every learner.
-
-    ``eval/<metric>`` are validation metrics while learning, ``chain/<metric>`` those of the chain itself (its
-    length, repeats, first error), ``test/<metric>`` the final ones, ``train/<figure>`` what the learner says
-    of itself, ``rollout/<figure>`` how it acts, ``time/<figure>`` what it took. The step is the number of
-    inputs seen, so that curves compare.
-
-    Args:
-        run: Whose events they are.
-        purge_step: Of a run that goes on: what was logged from this step on does not count.
-        seconds: How long the run had taken before this logger was made.
-
-    Attributes:
-        writer: What scalars are not enough for.
-    """
-
-    def __init__(self, run: Run, purge_step: int | None = None, seconds: float = 0.0) -> None:
-        self._run = run
-        self._begun = time.perf_counter() - seconds
-        self.writer = SummaryWriter(str(run.directory), purge_step=purge_step)
-
-    def __enter__(self) -> RunLogger:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.writer.close()
-
-    def scalars(self, prefix: str, values: Mapping[str, float], step: int) -> None:
-        """Write ``prefix/name`` for each value.
-
-        With the metrics of an evaluation (``eval``), those of the chain itself go under ``chain/``, and the
-        time goes beside them, ``time/seconds``.
-        """
-        for name, value in values.items():
-            group = "chain" if prefix == "eval" and name in CHAIN_METRICS else prefix
-            self.writer.add_scalar(f"{group}/{name}", value, step)
-        if prefix == "eval":
-            self.writer.add_scalar("time/seconds", self.seconds, step)
-
-    @property
-    def seconds(self) -> float:
-        """How long the run has taken."""
-        return time.perf_counter() - self._begun
-
-    def final(self, metrics: Mapping[str, float], step: int) -> None:
-        """Write the final test metrics and the hyperparameters that go with them."""
-        self.scalars("test", metrics, step)
-        chosen = {"learner": self._run.learner, "dataset": self._run.dataset, "seed": self._run.seed}
-        values = {
-            name: str(value) if value is None else value for name, value in asdict(self._run.settings).items()
-        }
-        # SummaryWriter.add_hparams would open a second run in a sub-folder.
-        parts = hparams(  # type: ignore[no-untyped-call]
-            chosen | values, {f"test/{name}": value for name, value in metrics.items()}
+def refuse_another(folder: Path, what: str, name: str, there: object, asked: object) -> None:
+    """Raise RunError if a folder holds something with another value of a name than is asked for."""
+    if there != asked:
+        raise RunError(
+            f"{folder} holds a {what} with {name}={there!r}, not {asked!r}; "
+            "choose another folder or remove it"
         )
-        # TensorBoard shows those marked as different first, and a run does not know the others: name them.
-        of_experiment = parts[0].value[0].metadata.plugin_data
-        content = HParamsPluginData.FromString(of_experiment.content)
-        for info in content.experiment.hparam_infos:
-            info.differs = info.name in chosen
-        of_experiment.content = content.SerializeToString()
-        for part in parts:
-            self.writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
-        self.writer.add_custom_scalars(LAYOUT)
-        self.writer.add_text("config", f"```json\n{json.dumps(self._run.config(), indent=2)}\n```", step)
 
 
 def read_json(path: Path) -> dict[str, Any]:

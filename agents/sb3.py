@@ -17,7 +17,8 @@ from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderSt
 from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.checkpoints import check_fits
 from labelchain.agents.extractors import RowExtractor
-from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Progress, Run, RunError
 from labelchain.agents.sb3_policies import policy_predictor
 from labelchain.agents.zoo_hyperparameters import ZooEntry, zoo_entry
 from labelchain.envs import MultilabelDataset

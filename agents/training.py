@@ -23,7 +23,8 @@ from labelchain.agents.network_records import Record, check_same_shape, network_
 from labelchain.agents.networks import make_network
 from labelchain.agents.plain_values import check_number, fields_of
 from labelchain.agents.rollouts import training_figures
-from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Progress, Run, RunError
 from labelchain.agents.whole_batch import from_first, is_first, shared, totals
 from labelchain.envs import MultilabelDataset, evaluate
 

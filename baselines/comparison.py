@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.devices import CPU
 from labelchain.agents.plain_values import shown
-from labelchain.agents.runs import Progress, RunError, read_json, write_json
+from labelchain.agents.runs import Progress, RunError, read_json, refuse_another, write_json
 from labelchain.agents.settings import Settings
 from labelchain.baselines.decision_order import decisions, mean_decisions
 from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
@@ -81,11 +81,7 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         for key in ours:
             if key not in theirs:
                 raise RunError(f"{path} is of another version, without {key}; choose another folder")
-            if ours[key] != theirs[key]:
-                raise RunError(
-                    f"{out} holds a comparison with {key}={theirs[key]!r}, not {ours[key]!r}; "
-                    "choose another folder or remove it"
-                )
+            refuse_another(out, "comparison", key, theirs[key], ours[key])
     wanted = counts | {learner: max(seeds, counts.get(learner, 0)) for learner in learners}
     return {learner: wanted[learner] for learner in LEARNERS if learner in wanted}
 

@@ -28,7 +28,8 @@ from labelchain.agents.checkpoints import (
 from labelchain.agents.likelihood import Batch, LikelihoodObjective, Logs, Objective
 from labelchain.agents.network_records import Record
 from labelchain.agents.rollouts import training_figures
-from labelchain.agents.runs import Progress, Run, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Progress, Run
 from labelchain.agents.training import train
 from labelchain.baselines.reordering import SampledOrder
 from labelchain.envs import MultilabelDataset, evaluate

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from labelchain.agents.plain_values import fields_of
 from labelchain.agents.rollouts import SAMPLE, evenly_spaced, training_figures
-from labelchain.agents.runs import Progress, Run, RunError, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Progress, Run, RunError
 from labelchain.envs import MultilabelDataset, evaluate
 from labelchain.envs.datasets import npz_archive
 from labelchain.envs.files import written_beside

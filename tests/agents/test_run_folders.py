@@ -17,7 +17,8 @@ from labelchain.agents.checkpoints import (
 )
 from labelchain.agents.network_records import network_of, record_of
 from labelchain.agents.networks import build_network
-from labelchain.agents.runs import PACKAGES, Run, RunError, RunLogger, read_json, write_json
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import PACKAGES, Run, RunError, read_json, write_json
 from labelchain.agents.settings import Settings
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 

@@ -11,7 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import FORMAT, load_chain_model, load_tensors, save_tensors
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
-from labelchain.agents.runs import Run, RunError, RunLogger
+from labelchain.agents.run_logger import RunLogger
+from labelchain.agents.runs import Run, RunError
 from labelchain.agents.training import Phase, train
 from labelchain.envs import evaluate
 from labelchain.envs.files import written_beside

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 from typer.testing import CliRunner
 
-from labelchain.agents.runs import RunLogger
+from labelchain.agents.run_logger import RunLogger
 from labelchain.cli.app import app
 
 
