@@ -197,7 +197,7 @@ NAM2019: dict[str, Any] = {
     "mixing": "equal",
 }
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
-FEWEST_STEPS, FEWEST_STEPS_ON_WORDS = 350, 160
+FEWEST_STEPS, FEWEST_STEPS_ON_WORDS = 350, 110
 """Gradient steps of the shortest training, on dense features and on words: after fewer, networks have not
 learned when to stop."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 8

@@ -199,6 +199,9 @@ def test_exact_evaluation_decodes_the_network(policy, dataset):
     class Agent:
         device = torch.device("cpu")
 
+        def get_vec_normalize_env(self):
+            return None
+
     agent = Agent()
     agent.policy = policy
     features = dataset.dense_features(dataset.rows("test"))

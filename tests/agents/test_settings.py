@@ -78,7 +78,7 @@ def test_presets(dataset, make_dataset):
 
 @pytest.mark.parametrize(
     ("num_rows", "epochs", "on_words"),
-    [(1, 350, 160), (128, 350, 160), (129, 175, 80), (1_024, 44, 20), (5_000, 40, 20)],
+    [(1, 350, 110), (128, 350, 110), (129, 175, 55), (1_024, 44, 20), (5_000, 40, 20)],
 )
 def test_few_rows_are_passed_over_more_often(num_rows, epochs, on_words):
     features, labels = np.zeros((num_rows + 2, 1)), np.ones((num_rows + 2, 1), dtype=np.int8)

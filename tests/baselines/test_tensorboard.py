@@ -41,7 +41,7 @@ def scalars(events, tag):
     return [(event.step, event.value) for event in events.Scalars(tag)]
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", [name for name, learner in LEARNERS.items() if len(learner.parts) < 10])
 def test_every_learner_shows_the_same(tmp_path, dataset, learner):
     run = Run(tmp_path, learner, "random", 0, TINY)
     fit(run, dataset, silent)
