@@ -10,7 +10,7 @@ from scipy import sparse
 
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError, read_json, write_json
-from labelchain.envs import MultilabelDataset
+from labelchain.envs import DatasetError, MultilabelDataset
 
 FILE = "columns.json"
 _MAY_LACK = {"zero_based": None, "feature_names": None}
@@ -74,6 +74,21 @@ class Columns:
             raise RunError(f"{path} does not hold the columns of a run ({error}); remove it") from error
         names = None if features is None else tuple(features)
         return cls(name, content["num_features"], tuple(labels), content["zero_based"], names)
+
+    def check_order(self, data: MultilabelDataset) -> None:
+        """Refuse data that have these columns in another order: a model tells them by their places.
+
+        Raises:
+            DatasetError: If they do.
+        """
+        theirs = Columns.of(data)
+        for what in ("label_names", "feature_names"):
+            trained, names = getattr(self, what), getattr(theirs, what)
+            if None not in (trained, names) and trained != names and sorted(trained) == sorted(names):
+                raise DatasetError(
+                    f"{data.name} has the {what} of the training in another order, beginning with "
+                    f"{names[:3]} instead of {trained[:3]}; give them in that order"
+                )
 
     def without_rows(self) -> MultilabelDataset:
         """A stand-in for the data set, for what looks at its shape alone: one row of nothing."""

@@ -12,6 +12,7 @@ from labelchain.agents.devices import CPU
 from labelchain.agents.runs import Run
 from labelchain.baselines.chain_classifier import IN_MEMORY
 from labelchain.baselines.learners import learner_named
+from labelchain.baselines.prediction_columns import Columns
 from labelchain.cli.data import load
 from labelchain.cli.errors import UsageError
 from labelchain.envs import MultilabelDataset
@@ -41,7 +42,7 @@ def open_trained(
         UsageError: If there is a test file without data, or the run learned from arrays in memory and no
             data are given.
         RunError: If the run is not finished or damaged.
-        DatasetError: If the data cannot be loaded.
+        DatasetError: If the data cannot be loaded, or have their columns in another order than in training.
     """
     if test is not None and dataset is None:
         raise UsageError("--test goes with --dataset, the training file")
@@ -52,6 +53,9 @@ def open_trained(
             "ChainClassifier itself"
         )
     data = load(dataset or run.dataset, test)
+    columns = Columns.load(run_directory)
+    if columns is not None:
+        columns.check_order(data)
     return Trained(run, data, learner_named(run.learner).load(run, data))
 
 

@@ -215,6 +215,15 @@ def test_evaluating_on_data_that_do_not_fit_is_an_input_error(tmp_path, npz):
         run("evaluate", out, "--dataset", "digit-scenes"), 1, "does not fit digit-scenes (256 features"
     )
     assert_error(run("evaluate", out, "--split", "tst"), 1, "unknown split 'tst'")
+    with np.load(npz) as arrays:
+        names = np.array(["f", "e", "d", "c", "b"])
+        np.savez(tmp_path / "named.npz", **{**arrays, "y_names": names})
+        np.savez(tmp_path / "turned.npz", **{**arrays, "y_names": names[::-1]})
+    assert run("train", "popularity", tmp_path / "named.npz", "--out", tmp_path / "named").exit_code == 0
+    turned = run("evaluate", tmp_path / "named", "--dataset", tmp_path / "turned.npz")
+    assert_error(
+        turned, 1, "has the label_names of the training in another order, beginning with ('b', 'c', 'd')"
+    )
 
 
 def mulan_folder(folder, *, labels=("a", "b"), row="1.0,0.5,1,0", rows=3):
