@@ -46,7 +46,7 @@ def write_figure(results: Results, path: Path) -> None:
         axes.grid(axis="x", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(learners)), learners)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(learners) - 0.4, -0.6)
     title = f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval"
     if not results["learners"].keys().isdisjoint(FOUR_ORDERS):
         title += f"; dashed: {best_orders(results)}"
