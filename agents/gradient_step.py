@@ -32,7 +32,7 @@ def gradient_step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Te
     add_up(parameter.grad for parameter in network.parameters() if parameter.grad is not None)
     norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
     if not math.isfinite(norm):
-        raise FloatingPointError(f"the gradient became {norm}")
+        raise FloatingPointError(f"the gradient became {norm}: try a lower learning rate")
     optimiser.step()
     return norm
 

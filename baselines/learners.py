@@ -116,7 +116,7 @@ def _several(learner: str, number: int, summary: str, mean: Mean = "arithmetic")
 
 
 def _of_values(number: int, summary: str) -> Learner:
-    """Networks of `chain-q`: their logits are the log-odds of values, and the mean is of those."""
+    """Networks of ``chain-q``: their logits are the log-odds of values, and the mean is of those."""
     return _several("chain-q", number, summary, mean="geometric")
 
 

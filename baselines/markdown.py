@@ -13,7 +13,7 @@ from labelchain.baselines.decision_order import pair_orders
 from labelchain.baselines.figures import write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
-from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, METRICS, Results, best_orders, p_values
+from labelchain.baselines.results import BEST_ORDER, BESTS, METRICS, Results, best_orders, p_values
 from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
 from labelchain.envs.positions import error_rates, mean_positions
@@ -154,7 +154,7 @@ def _gains(results: Results) -> list[str]:
                 relative = "" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
                 values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
                 rows.append([metric, f"`{gain['opponent']}`", *values, interval, relative, *p_values(gain)])
-            name = f"the {against}" if against in (BEST_ORDER, BEST_LINEAR) else f"`{against}`"
+            name = f"the {against}" if against in BESTS else f"`{against}`"
             parts.append(f"## `{learner}` against {name}\n\n{GAIN_NOTE}\n\n{_table(heads, rows)}")
     return parts
 

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from labelchain.baselines.results import BEST_LINEAR, BEST_ORDER, Results, in_words, p_values
+from labelchain.baselines.results import BESTS, Results, in_words, p_values
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -77,7 +77,7 @@ def known_table(results: Results) -> Table:
 
 def gains_table(results: Results, learner: str, against: str) -> Table:
     """One learner against an opponent, or against whichever of several is best, per metric shown."""
-    best = against in (BEST_ORDER, BEST_LINEAR)
+    best = against in BESTS
     table = Table(
         title=f"{learner} against {in_words(results, against)}",
         caption="95 %, p: paired bootstrap over test rows; p seeds: Welch's test over seeds.",

@@ -25,7 +25,8 @@ BEST_ORDER = "best order"
 """The opponent that is, for each metric, whichever of the four orders is best."""
 BEST_LINEAR = "best linear model"
 """The opponent that is, for each metric, whichever of :data:`LINEAR` is best."""
-
+BESTS = (BEST_ORDER, BEST_LINEAR)
+"""Opponents that are the best of several."""
 P_VALUES = ("p_value", "seed_p_value")
 """Of a gain: over test rows, and over seeds."""
 

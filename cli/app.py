@@ -13,7 +13,7 @@ from rich.table import Table
 
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
-from labelchain.cli.errors import GOES_ON, UsageError, console, reported_errors
+from labelchain.cli.errors import GOES_ON, console, reported_errors
 from labelchain.cli.options import (
     AddressOption,
     DatasetArgument,
@@ -252,10 +252,7 @@ def play(
     """Show one episode step by step: the input, the chain so far, the true labels."""
     with reported_errors():
         from labelchain.cli.play import make_env, play_episode
-        from labelchain.envs import ENV_IDS
 
-        if dataset is not None and ENV_IDS.get(env_id) is not None:
-            raise UsageError(f"{env_id} has its data: --dataset is for labelchain/Chain-v0")
         chosen = {} if dataset is None else {"dataset": dataset}
         mode = "ansi" if gif is None else "rgb_array"
         env = make_env(env_id, split=split, render_mode=mode, **chosen)

@@ -22,10 +22,12 @@ def make_env(env_id: str, **kwargs: Any) -> LabelChainEnv:
     """An environment of this suite by id.
 
     Raises:
-        UsageError: If it is none of ours.
+        UsageError: If it is none of ours, or other data are named for one that has its own.
     """
     if env_id not in ENV_IDS:
         raise UsageError(f"unknown environment {env_id!r}; known are {', '.join(ENV_IDS)}")
+    if "dataset" in kwargs and ENV_IDS[env_id] is not None:
+        raise UsageError(f"{env_id} has its data: --dataset is for labelchain/Chain-v0")
     env = gym.make(env_id, **kwargs).unwrapped
     assert isinstance(env, LabelChainEnv)
     return env

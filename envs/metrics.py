@@ -77,8 +77,8 @@ def checked_lists(lists: ArrayLike, num_labels: int, name: str, distinct: bool =
         raise ValueError(f"{name} must hold labels 0..{num_labels - 1} and -1, got {found}")
     if ((array[:, :-1] < 0) & (array[:, 1:] >= 0)).any():
         raise ValueError(f"{name} must be padded with -1 at their ends, got -1 before a label")
-    if distinct and num_repeats(array).any():
-        row = int(np.flatnonzero(num_repeats(array))[0])
+    if distinct and (again := num_repeats(array) > 0).any():
+        row = int(again.argmax())
         raise ValueError(f"{name} must hold no label twice, got {array[row].tolist()} in row {row}")
     return array.astype(np.int64, copy=False)
 
