@@ -19,7 +19,7 @@ from labelchain.baselines.report import HEADINGS, SHOWN
 from labelchain.baselines.results import BEST_ORDER, Results, best_orders
 from labelchain.envs.files import written_beside
 
-MARKERS = "osD^v<>Pp*Xhd12"
+MARKERS = "osD^v<>Pp*Xhd12H8+x"
 FIGURE_METRICS = ("P@1", "nDCG@5", "f1_example", "subset_accuracy")
 
 
