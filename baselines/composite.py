@@ -80,8 +80,8 @@ def combine_outputs(
     """
     limit = run.settings.chain_limit(dataset)
     contents = [load_chain_records(part / "model.pt", dataset) for part in parts]
-    alike = len({Run.open(part).learner for part in parts}) == 1  # nothing to choose between
-    equal = alike or run.settings.mixing == "equal"
+    pair = len({Run.open(part).learner for part in parts}) == len(parts) == 2  # else nothing is chosen
+    equal = not pair or run.settings.mixing == "equal"
     mixed = {
         family: _mixed(
             [record | {"mean": mean} for content in contents for record in content[family]],

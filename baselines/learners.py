@@ -35,7 +35,8 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-CONTROLS = {"ten-chain-pg": "ten-always-random", "ten-chain-q": "ten-always-random"}
+TENS = "ten-composite", "ten-chain-pg", "ten-chain-q"
+CONTROLS = dict.fromkeys(TENS, "ten-always-random")
 """As many networks of ``always-random`` as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
@@ -109,15 +110,15 @@ def _ordered(name: str, summary: str) -> Learner:
     return Learner(summary, partial(train_in_order, name), _load_chain)
 
 
-def _several(learner: str, number: int, summary: str, mean: Mean = "arithmetic") -> Learner:
-    """Networks of one learner from so many seeds."""
-    parts = tuple(Part(learner, place * SEED_SHIFT) for place in range(number))
-    return Learner(summary, None, _load_chain, parts, mean)
+def _several(numbers: dict[str, int], summary: str, mean: Mean = "arithmetic") -> Learner:
+    """Networks of some learners, so many of each, from as many seeds."""
+    parts = (Part(name, place * SEED_SHIFT) for name, number in numbers.items() for place in range(number))
+    return Learner(summary, None, _load_chain, tuple(parts), mean)
 
 
 def _of_values(number: int, summary: str) -> Learner:
     """Networks of ``chain-q``: their logits are the log-odds of values, and the mean is of those."""
-    return _several("chain-q", number, summary, mean="geometric")
+    return _several({"chain-q": number}, summary, mean="geometric")
 
 
 LEARNERS: dict[str, Learner] = {
@@ -150,26 +151,24 @@ LEARNERS: dict[str, Learner] = {
         "chain that learns, on sampled chains, how probably each action is right", train_chain_q, _load_chain
     ),
     "composite-joint": Learner("one network on the losses of both at once", train_joint, _load_chain),
-    COMPOSITE: Learner(
-        "target-reordering and chain-pg, averaged while decoding",
-        None,
-        _load_chain,
-        parts=(Part("target-reordering"), Part("chain-pg")),
+    COMPOSITE: _several(
+        {"target-reordering": 1, "chain-pg": 1}, "target-reordering and chain-pg, averaged while decoding"
     ),
-    "composite-q": Learner(
-        "target-reordering and chain-q, averaged while decoding",
-        None,
-        _load_chain,
-        parts=(Part("target-reordering"), Part("chain-q")),
+    "composite-q": _several(
+        {"target-reordering": 1, "chain-q": 1}, "target-reordering and chain-q, averaged while decoding"
     ),
     ORDER_PAIR: _several(
-        "always-random", 2, "always-random from two seeds, averaged while decoding: as large as composite"
+        {"always-random": 2}, "always-random from two seeds, averaged while decoding: as large as composite"
     ),
     "three-chain-q": _of_values(3, "chain-q from three seeds, log-odds averaged while decoding"),
     "ten-always-random": _several(
-        "always-random", 10, "always-random from ten seeds, averaged while decoding"
+        {"always-random": 10}, "always-random from ten seeds, averaged while decoding"
     ),
-    "ten-chain-pg": _several("chain-pg", 10, "chain-pg from ten seeds, averaged while decoding"),
+    "ten-composite": _several(
+        {"target-reordering": 3, "chain-pg": 7},
+        "target-reordering from three seeds and chain-pg from seven, averaged while decoding",
+    ),
+    "ten-chain-pg": _several({"chain-pg": 10}, "chain-pg from ten seeds, averaged while decoding"),
     "ten-chain-q": _of_values(10, "chain-q from ten seeds, log-odds averaged while decoding"),
     "ppo": Learner("Stable-Baselines3's PPO", train_sb3, load_sb3),
     "a2c": Learner("Stable-Baselines3's A2C", train_sb3, load_sb3),

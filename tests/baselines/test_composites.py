@@ -155,6 +155,20 @@ def test_networks_of_values_are_averaged_by_the_mean_of_their_log_odds(make_run,
     np.testing.assert_array_equal(found.ranking[:, 0], best)
 
 
+def test_a_composite_of_ten_weighs_seven_with_reinforcement_as_the_composite_of_two_weighs_one(
+    make_run, dataset
+):
+    large = make_run("ten-composite", epochs=1)
+    fit(large, dataset, silent)
+    parts = large.directory / "parts"
+    numbers = {name: len([*parts.glob(f"{name}/*/model.pt")]) for name in ("target-reordering", "chain-pg")}
+    assert numbers == {"target-reordering": 3, "chain-pg": 7}
+    content = load_tensors(large.directory / "model.pt")
+    for family in ("ranking", "label_set"):
+        assert [record["weight"] for record in content[family]] == [1 / 10] * 10
+    assert WEIGHTS[0] == numbers["chain-pg"] / 10
+
+
 def test_a_composite_uses_the_finished_runs_of_its_parts(make_run, composed, dataset):
     before = {path: path.stat().st_mtime_ns for path in composed.directory.rglob("*") if path.is_file()}
     again = make_run("composite", epochs=2)

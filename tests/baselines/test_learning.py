@@ -22,7 +22,7 @@ LEARN = Settings(
 )
 CLASSICAL = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
 # Ten times what is trained here once, twice and three times.
-TENS = ("ten-always-random", "ten-chain-pg", "ten-chain-q")
+TENS = ("ten-always-random", "ten-composite", "ten-chain-pg", "ten-chain-q")
 # Stable-Baselines3's agents have tests of their own.
 NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS, *TENS)]
 

@@ -71,11 +71,12 @@ def test_without_an_opponent_there_is_no_gain():
 
 
 def test_ten_networks_are_measured_against_ten_in_random_orders():
-    names = ("two-always-random", "ten-always-random", "ten-chain-pg", "always-random")
+    names = ("two-always-random", "ten-always-random", "ten-chain-pg", "ten-composite", "always-random")
     found = gains_of({name: [run(value)] for value, name in enumerate(names, start=1)})
-    assert list(found) == ["ten-chain-pg"]
-    assert list(found["ten-chain-pg"]) == ["best order", "ten-always-random"]
-    assert found["ten-chain-pg"]["ten-always-random"]["P@1"]["absolute"] == 1.0
+    assert list(found) == ["ten-composite", "ten-chain-pg"]
+    for name, gained in (("ten-chain-pg", 1.0), ("ten-composite", 2.0)):
+        assert list(found[name]) == ["best order", "ten-always-random"]
+        assert found[name]["ten-always-random"]["P@1"]["absolute"] == gained
 
 
 def test_the_best_order_is_of_four_only_if_four_are_compared():
