@@ -11,6 +11,8 @@ MOST = 1e300
 """A number that is larger is damage."""
 LARGEST_COUNT = 2**31 - 1
 """Of rows, labels, epochs and the like."""
+LARGEST_SEED = 2**32 - 1
+"""As in NumPy and scikit-learn."""
 
 
 def shown(value: object) -> str:

@@ -23,6 +23,7 @@ from labelchain.agents.chain_pg_algorithm import ChainPG
 from labelchain.agents.chain_vec_env import ChainVecEnv
 from labelchain.agents.data_parallel import NETWORKS, is_launched, joined, train_network
 from labelchain.agents.devices import CPU, DEVICES, device_named
+from labelchain.agents.plain_values import LARGEST_SEED
 from labelchain.agents.sb3 import ALGORITHMS, make_agent
 from labelchain.agents.sb3_policies import policy_predictor
 from labelchain.agents.settings import named_values, settings_for
@@ -70,9 +71,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _count(text: str) -> int:
-    """A whole number that is not negative; argparse names the option if it is."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
+    """A whole number that is not negative, and no larger than seeds are; argparse names the option if not."""
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {LARGEST_SEED}, got {text!r}")
     return int(text)
 
 

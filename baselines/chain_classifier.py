@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from labelchain.agents.label_scores import label_scores
+from labelchain.agents.plain_values import LARGEST_SEED
 from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import ALGORITHMS
@@ -31,8 +32,6 @@ from labelchain.envs.metrics import stacked
 
 IN_MEMORY = "memory-"
 """What the names of data sets from memory begin with; what follows tells their contents apart."""
-LARGEST_SEED = 2**32 - 1
-"""As in scikit-learn."""
 
 
 class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -187,6 +186,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         predicted = sparse.csr_array(self.predict(X))
         if truth.shape[0] != predicted.shape[0]:
             raise ValueError(f"X has {predicted.shape[0]} rows, but y has {truth.shape[0]}")
+        check_consistent_length(truth, sample_weight)
         predicted.resize(truth.shape)
         wrong = (truth != predicted).sum(axis=1) > 0
         return float(np.average(~wrong, weights=sample_weight))

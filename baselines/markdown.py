@@ -13,7 +13,7 @@ from labelchain.baselines.decision_order import pair_orders
 from labelchain.baselines.figures import write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
-from labelchain.baselines.results import BEST_ORDER, BESTS, METRICS, Results, best_orders, p_values
+from labelchain.baselines.results import BEST_ORDER, BESTS, METRICS, Results, best_orders, gain_cells
 from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
 from labelchain.envs.positions import error_rates, mean_positions
@@ -150,10 +150,8 @@ def _gains(results: Results) -> list[str]:
             rows = []
             for metric in METRICS:
                 gain = entries[metric]
-                interval = "" if gain["interval"] is None else "{:+.2f} to {:+.2f}".format(*gain["interval"])
-                relative = "" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
-                values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}", f"{gain['absolute']:+.2f}"
-                rows.append([metric, f"`{gain['opponent']}`", *values, interval, relative, *p_values(gain)])
+                values = f"{gain['opponent_value']:.2f}", f"{gain['value']:.2f}"
+                rows.append([metric, f"`{gain['opponent']}`", *values, *gain_cells(gain)])
             name = f"the {against}" if against in BESTS else f"`{against}`"
             parts.append(f"## `{learner}` against {name}\n\n{GAIN_NOTE}\n\n{_table(heads, rows)}")
     return parts

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from labelchain.baselines.results import BESTS, Results, in_words, p_values
+from labelchain.baselines.results import BESTS, Results, gain_cells, in_words
 from labelchain.envs.metrics import RANKING_METRICS
 
 SHOWN = (*RANKING_METRICS, "subset_accuracy", "f1_example")
@@ -90,9 +90,7 @@ def gains_table(results: Results, learner: str, against: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for metric in SHOWN:
         gain = results["gains"][learner][against][metric]
-        relative = "-" if gain["relative"] is None else f"{gain['relative']:+.1f} %"
-        interval = "-" if gain["interval"] is None else "{:+.2f} to {:+.2f}".format(*gain["interval"])
         name = HEADINGS.get(metric, metric)
         names = (name, gain["opponent"]) if best else (name,)
-        table.add_row(*names, f"{gain['absolute']:+.2f}", interval, relative, *p_values(gain, missing="-"))
+        table.add_row(*names, *gain_cells(gain))
     return table

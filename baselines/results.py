@@ -48,10 +48,15 @@ def in_words(results: Results, against: str) -> str:
     return chosen.get(against, against)
 
 
-def p_values(gain: Mapping[str, Any], missing: str = "") -> list[str]:
-    """The p-values of a gain as tables show them, over test rows and over seeds."""
-    values = [gain[name] for name in P_VALUES]
-    return [missing if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}" for p in values]
+def gain_cells(gain: Mapping[str, Any]) -> list[str]:
+    """A gain as tables show it: absolute, its interval, relative, p-values over test rows and over seeds."""
+    interval, relative = gain["interval"], gain["relative"]
+    return [
+        f"{gain['absolute']:+.2f}",
+        "-" if interval is None else "{:+.2f} to {:+.2f}".format(*interval),
+        "-" if relative is None else f"{relative:+.1f} %",
+        *("-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}" for p in map(gain.get, P_VALUES)),
+    ]
 
 
 def summary(runs: Sequence[Mapping[str, float]], metrics: Sequence[str] = METRICS) -> dict[str, Any]:

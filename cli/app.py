@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from labelchain.agents.plain_values import LARGEST_SEED
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
 from labelchain.cli.errors import GOES_ON, console, reported_errors
@@ -52,7 +53,7 @@ def train(
     dataset: DatasetArgument,
     test: TestOption = None,
     epochs: EpochsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seeds everything random.")] = 0,
     device: DeviceOption = "cpu",
     out: Annotated[
         Path | None, typer.Option(show_default="runs/DATASET__LEARNER__SEED", help="Folder of the run.")
@@ -208,7 +209,9 @@ def tune(
     test: TestOption = None,
     trials: Annotated[int, typer.Option(min=1, help="How many settings are tried.")] = 20,
     epochs: EpochsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the search and every training.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seeds the search and every training.")
+    ] = 0,
     device: DeviceOption = "cpu",
     out: Annotated[
         Path | None, typer.Option(show_default="runs/tune-DATASET-LEARNER", help="Folder of the search.")
@@ -246,7 +249,9 @@ def play(
     index: Annotated[int | None, typer.Option(show_default="drawn", help="Row of the split.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     dataset: Annotated[str | None, typer.Option(help="The data, for labelchain/Chain-v0.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the draw and random actions.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seeds the draw and random actions.")
+    ] = 0,
     gif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a GIF instead.")] = None,
 ) -> None:
     """Show one episode step by step: the input, the chain so far, the true labels."""

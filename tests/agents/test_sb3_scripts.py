@@ -148,6 +148,10 @@ def test_thousands_of_labels_train_with_every_check_of_torch_on(name, num_labels
         (["always-random", "digit-scenes", "--metric", "P@1"], "no --steps, --reward or --metric"),
         (["maskable-ppo", "digit-scenes", "--metric", "foo"], "argument --metric: invalid choice: 'foo'"),
         (["maskable-ppo", "digit-scenes", "--seed", "-1"], "argument --seed: expected a whole number"),
+        (
+            ["always-random", "digit-scenes", "--seed", str(2**32)],
+            "expected a whole number from 0 to 4294967295",
+        ),
         (["maskable-ppo", "digit-scenes", "--steps", "0"], "--steps must be at least 1"),
     ],
 )

@@ -324,3 +324,5 @@ def test_wrong_use_is_one_clear_error():
         model.score(X, Y[:, :4])
     with pytest.raises(ValueError, match="X has 120 rows, but y has 3"):
         model.score(X, Y[:3])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X, Y, sample_weight=[1.0, 2.0])

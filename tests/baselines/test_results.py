@@ -8,7 +8,7 @@ from scipy import stats
 
 from labelchain.baselines.figures import limit, new_figure
 from labelchain.baselines.learners import FOUR_ORDERS
-from labelchain.baselines.results import METRICS, best_orders, gains, p_values, summary, write_csv
+from labelchain.baselines.results import METRICS, best_orders, gain_cells, gains, summary, write_csv
 from labelchain.baselines.significance import paired_bootstrap, seed_interval, seed_p_value
 
 
@@ -117,9 +117,12 @@ def test_a_difference_between_seeds_is_welch_s():
     assert seed_p_value([3.0, 3.0], [4.0, 4.0]) == 0.0
 
 
-def test_p_values_are_shown_with_four_digits():
-    assert p_values({"p_value": 0.01234, "seed_p_value": 1e-9}) == ["0.0123", "<0.0001"]
-    assert p_values({"p_value": None, "seed_p_value": 0.5}, missing="-") == ["-", "0.5000"]
+def test_a_gain_is_shown_with_its_sign_and_a_dash_for_what_is_unknown():
+    known = {"absolute": 0.5, "interval": [-0.25, 1.25], "relative": 1.04, "p_value": 0.01234}
+    expected = ["+0.50", "-0.25 to +1.25", "+1.0 %", "0.0123", "<0.0001"]
+    assert gain_cells(known | {"seed_p_value": 1e-9}) == expected
+    unknown = dict.fromkeys(("interval", "relative", "p_value"))
+    assert gain_cells({"absolute": -0.5, "seed_p_value": 0.5} | unknown) == ["-0.50", "-", "-", "-", "0.5000"]
 
 
 def test_the_bootstrap_agrees_with_scipy_and_with_a_test_of_the_mean():

@@ -175,6 +175,15 @@ def test_a_comparison_is_extended_and_names_the_commands_that_made_it(tmp_path, 
     assert not (tmp_path / "out" / "rare2freq").exists()
 
 
+@pytest.mark.parametrize("command", [("train", "popularity"), ("tune", "freq2rare"), ("play",)])
+def test_seeds_are_no_larger_than_numpy_takes(tmp_path, npz, command):
+    target = ["Chain-v0", "--dataset", npz] if command == ("play",) else [npz, "--out", tmp_path / "run"]
+    result = run(*command, *target, "--seed", 2**32)
+    assert result.exit_code == 2
+    assert "less than or equal to 4294967295" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_wrong_names_are_usage_errors(tmp_path):
     assert_error(run("compare", "digit-scene", "--out", tmp_path), 2, "'digit-scene'", "digit-scenes")
     assert_error(run("train", "composit", "digit-scenes"), 2, "unknown learner 'composit'", "composite")
