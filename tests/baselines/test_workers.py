@@ -98,7 +98,6 @@ def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run
     for jobs, ending, after in (
         (2, "interrupt", 0.3),
         (2, "interrupt", 3.0),
-        (1, "kill", 0.3),
         (2, "kill", 3.5),
     ):
         _stop([sys.executable, script, disturbed, str(jobs)], ending, after, tmp_path / "errors")

@@ -116,7 +116,20 @@ def test_tune_ends_with_the_command_that_trains_what_was_found(tmp_path):
 def test_compare_writes_results_and_a_figure(tmp_path, npz):
     out = tmp_path / "comparison"
     learners = "popularity,freq2rare,always-random,target-reordering,chain-pg,composite"
-    arguments = ["compare", npz, "--learners", learners, "--seeds", 2, "--epochs", 2, "--out", out]
+    arguments = [
+        "compare",
+        npz,
+        "--learners",
+        learners,
+        "--seeds",
+        2,
+        "--epochs",
+        2,
+        "--jobs",
+        1,
+        "--out",
+        out,
+    ]
     result = run(*arguments, "--set", "width=8")
     assert result.exit_code == 0, result.output
     results = json.loads((out / "results.json").read_text())
@@ -146,8 +159,13 @@ def test_compare_writes_results_and_a_figure(tmp_path, npz):
 
 
 def test_a_comparison_is_extended_and_names_the_commands_that_made_it(tmp_path, npz, monkeypatch):
+    out = tmp_path / "out"
+
+    def words_of(*arguments: object) -> list[object]:
+        return ["compare", npz, *arguments, "--epochs", 1, "--set", "width=8", "--jobs", 1, "--out", out]
+
     def commanded(*arguments: object) -> str:
-        words = ["compare", npz, *arguments, "--epochs", 1, "--set", "width=8", "--out", tmp_path / "out"]
+        words = words_of(*arguments)
         monkeypatch.setattr(sys, "argv", ["/bin/labelchain", *map(str, words)])
         result = run(*words)
         assert result.exit_code == 0, result.output
@@ -156,23 +174,12 @@ def test_a_comparison_is_extended_and_names_the_commands_that_made_it(tmp_path, 
     first = commanded("--learners", "popularity,freq2rare")
     second = commanded("--learners", "freq2rare", "--seeds", 2)
     commanded("--learners", "popularity")  # is there already
-    report = (tmp_path / "out" / "report.md").read_text()
+    report = (out / "report.md").read_text()
     assert f"```sh\n{first}\n{second}\n```" in report
-    (tmp_path / "out" / "commands.json").write_text("{}")
-    damaged = run(
-        "compare",
-        npz,
-        "--learners",
-        "rare2freq",
-        "--epochs",
-        1,
-        "--set",
-        "width=8",
-        "--out",
-        tmp_path / "out",
-    )
+    (out / "commands.json").write_text("{}")
+    damaged = run(*words_of("--learners", "rare2freq"))
     assert_error(damaged, 1, "commands.json must hold a list of commands")
-    assert not (tmp_path / "out" / "rare2freq").exists()
+    assert not (out / "rare2freq").exists()
 
 
 @pytest.mark.parametrize("command", [("train", "popularity"), ("tune", "freq2rare"), ("play",)])
