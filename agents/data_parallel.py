@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from labelchain.agents.checkpoints import load_chain_model
 from labelchain.agents.devices import CPU
 from labelchain.agents.likelihood import LikelihoodObjective, RandomOrder
 from labelchain.agents.order_free import OrderFreeObjective
-from labelchain.agents.runs import Progress, Run
+from labelchain.agents.runs import Progress, Run, alone_in
 from labelchain.agents.settings import Settings
 from labelchain.agents.training import train_for
 from labelchain.agents.whole_batch import from_first, is_first, num_processes
@@ -98,10 +98,11 @@ def train_network(
             f"{learner!r} cannot be trained by several processes: expected one of {', '.join(NETWORKS)}"
         )
     run = Run(out, learner, name, seed, settings, device)
-    if is_first():
-        run.create(dataset)
-    from_first(None)  # the others wait
-    NETWORKS[learner](run, dataset, _print if is_first() else _ignore)
+    with alone_in(out) if is_first() else nullcontext():
+        if is_first():
+            run.create(dataset)
+        from_first(None)  # the others wait
+        NETWORKS[learner](run, dataset, _print if is_first() else _ignore)
     if not is_first():
         return {}
     return evaluate(load_chain_model(out / "model.pt", dataset, device), dataset, "test").metrics

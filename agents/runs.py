@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ from labelchain.agents.devices import CPU, described
 from labelchain.agents.plain_values import check_number, check_types, is_finite
 from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.files import remove_unfinished, written_beside
+from labelchain.envs.files import held, remove_unfinished, written_beside
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
 
 Progress = Callable[[float, str], None]
@@ -160,6 +161,20 @@ class Run:
     def finish(self, metrics: Mapping[str, float], seconds: float) -> None:
         """Write the final test metrics; the run counts as finished from here on."""
         write_json(self.directory / "result.json", {"metrics": dict(metrics), "seconds": seconds})
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder until the end.
+
+    Raises:
+        RunError: If one does already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder) as ours:
+        if not ours:
+            raise RunError(f"another process trains in {folder}; wait for it, or choose another folder")
+        yield
 
 
 def refuse_another(folder: Path, what: str, name: str, there: object, asked: object) -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.devices import CPU
 from labelchain.agents.plain_values import shown
-from labelchain.agents.runs import Progress, RunError, read_json, refuse_another, write_json
+from labelchain.agents.runs import Progress, RunError, alone_in, read_json, refuse_another, write_json
 from labelchain.agents.settings import Settings
+from labelchain.baselines.commands import note_command
 from labelchain.baselines.decision_order import decisions, mean_decisions
 from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
 from labelchain.baselines.predictions import load_predictions
@@ -113,6 +114,7 @@ def compare(
     jobs: int | None = 1,
     engine: Engine = run_cells,
     device: torch.device = CPU,
+    command: str | None = None,
 ) -> Results:
     """Train and evaluate every learner with every seed; write ``results.json`` and ``results.csv``.
 
@@ -135,25 +137,31 @@ def compare(
         engine: What runs them: :func:`labelchain.baselines.workers.run_cells`, on this machine, or
             :func:`labelchain.baselines.ray_cells.run_cells_on_ray`, on a Ray cluster.
         device: Where chain networks are trained and read. Runs that are finished keep the results of theirs.
+        command: What was typed; noted in ``commands.json`` if it adds to what the folder has.
 
     Returns:
         What ``results.json`` holds.
 
     Raises:
         UnknownLearnerError: If a learner is unknown.
-        RunError: If ``out`` holds runs of other settings, or training fails.
+        RunError: If ``out`` holds runs of other settings, another process trains there, or training fails.
     """
-    counts = planned(out, name, learners, seeds, settings)
-    remove_unfinished(out)
+    for learner in learners:
+        learner_named(learner)
     job = Job(dataset, name, settings, out, device)
-    engine(job, unfinished(job, counts), progress, jobs)
-    results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
-    known = known_answers(dataset)
-    if known is not None:
-        results["known_subset_accuracy"] = {kind: 100.0 * score for kind, score in asdict(known).items()}
-    write_json(out / "timings.json", {"seconds": timings(job, counts)})
-    write_csv(results, out / "results.csv")
-    write_json(out / "results.json", results)
+    with alone_in(out):
+        counts = planned(out, name, learners, seeds, settings)
+        if command is not None:
+            note_command(out, command, adds=counts != planned(out, name, [], seeds, settings))
+        remove_unfinished(out)
+        engine(job, unfinished(job, counts), progress, jobs)
+        results = _collect(job, counts) | {"seeds": max(counts.values()), "settings": asdict(settings)}
+        known = known_answers(dataset)
+        if known is not None:
+            results["known_subset_accuracy"] = {kind: 100.0 * score for kind, score in asdict(known).items()}
+        write_json(out / "timings.json", {"seconds": timings(job, counts)})
+        write_csv(results, out / "results.csv")
+        write_json(out / "results.json", results)
     return results
 
 

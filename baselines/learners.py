@@ -15,7 +15,7 @@ from labelchain.agents.chain_pg import train_chain_pg
 from labelchain.agents.checkpoints import check_fits, load_chain_model
 from labelchain.agents.devices import CPU
 from labelchain.agents.final_summaries import log_final
-from labelchain.agents.runs import Progress, Run, RunError
+from labelchain.agents.runs import Progress, Run, alone_in
 from labelchain.agents.sb3 import load_sb3, train_sb3
 from labelchain.baselines.classifier_chains import (
     ClassifierChains,
@@ -29,7 +29,6 @@ from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Evaluation, Predictor
-from labelchain.envs.files import held
 from labelchain.envs.metrics import summarise
 
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
@@ -219,11 +218,7 @@ def fit(
     run.create(dataset)
     if run.result is not None:
         return run.result
-    with held(run.directory) as ours:
-        if not ours:
-            raise RunError(
-                f"another process trains in {run.directory}; wait for it, or choose another folder"
-            )
+    with alone_in(run.directory):
         return _trained(learner, run, dataset, progress, part_folder)
 
 

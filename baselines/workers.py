@@ -79,6 +79,8 @@ class Job:
                 self.fit(cell, progress)
         except RunError as error:
             return "refused", str(error)
+        except OSError as error:  # such as a full disk
+            return "refused", f"{named(cell)}: {error}"
         except Exception:
             return "failed", traceback.format_exc()
         return "done", ""

@@ -153,12 +153,12 @@ def compare(
     """
     with reported_errors(GOES_ON):
         from labelchain.agents.runs import read_json
+        from labelchain.baselines.commands import noted_commands
         from labelchain.baselines.comparison import COMPARED, planned, unfinished
         from labelchain.baselines.comparison import compare as compare_learners
         from labelchain.baselines.learners import learner_named
         from labelchain.baselines.markdown import write_report
         from labelchain.baselines.workers import Job
-        from labelchain.cli.commands import note_commands, noted_commands
         from labelchain.cli.found import print_comparison
 
         named = list(COMPARED) if learners is None else [name.strip() for name in learners.split(",")]
@@ -169,19 +169,14 @@ def compare(
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
-        wanted = planned(folder, name, chosen, seeds, settings)
-        commands = noted_commands(folder)
         command = shlex.join(["labelchain", *sys.argv[1:]])
-        if not commands or (command not in commands and wanted != planned(folder, name, [], seeds, settings)):
-            commands.append(command)
-        waiting = len(unfinished(job, wanted))
-        note_commands(folder, commands)  # before there are results of it: it may be killed in between
+        waiting = len(unfinished(job, planned(folder, name, chosen, seeds, settings)))
         with WorkProgress(console, waiting) as work:
             results = compare_learners(
-                data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place
+                data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place, command
             )
         seconds = read_json(folder / "timings.json")["seconds"]
-        write_report(job, results, seconds, commands)
+        write_report(job, results, seconds, noted_commands(folder))
         print_comparison(results, seconds, folder)
 
 
@@ -221,19 +216,21 @@ def tune(
 ) -> None:
     """Search settings that suit your data, on the validation rows (Optuna; the extra 'tune').
 
-    Ends with the settings to give to train and compare. A search that was stopped is continued by the same
-    command, and extended by one with more trials.
+    Ends with the settings to give to train and compare. What --set names is not searched. A search that was
+    stopped is continued by the same command, and extended by one with more trials.
     """
     with reported_errors(GOES_ON):
         from labelchain.agents.devices import device_named
+        from labelchain.agents.settings import named_values
         from labelchain.baselines.tuning import tune as search
         from labelchain.cli.found import print_search
 
         chosen = device_named(device)
         data, name, settings = prepare(dataset, test, epochs, preset, changes)
         folder = out or Path("runs") / f"tune-{data.name}-{learner}"
+        fixed = named_values(changes or [])
         with WorkProgress(console, trials, "trial") as work:
-            found = search(learner, data, name, seed, settings, folder, trials, work.cell, chosen)
+            found = search(learner, data, name, seed, settings, folder, trials, work.cell, chosen, fixed)
         told = {"test": test, "epochs": epochs, "seed": seed, "device": device, "preset": preset}
         defaults = inspect.signature(train).parameters
         options = {f"--{name}": value for name, value in told.items() if value != defaults[name].default}

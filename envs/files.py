@@ -25,10 +25,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     process leaves is hidden, and goes with :func:`remove_unfinished`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{_PREFIX}{path.stem}.", suffix=path.suffix)
-    temporary = Path(name)
+    handle, temporary = _new_and_ours(lambda: _new_file(path))
     try:
-        _claim(handle)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -38,7 +36,7 @@ def written_beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     finally:
-        os.close(handle)
+        _release(handle)
 
 
 def save_beside(path: Path, save: Callable[[io.BytesIO], object]) -> None:
@@ -56,28 +54,26 @@ def save_beside(path: Path, save: Callable[[io.BytesIO], object]) -> None:
 def staging_folder(parent: Path) -> Iterator[Path]:
     """Give a hidden folder inside ``parent``, for files to be renamed out of; remove it at the end."""
     parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX))
-    handle = None
+    handle, staging = _new_and_ours(lambda: Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX)))
     try:
-        if sys.platform != "win32":  # there, folders cannot be opened
-            handle = os.open(staging, os.O_RDONLY)
-            _claim(handle)
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        if handle is not None:
-            os.close(handle)
+        _release(handle)
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[bool]:
-    """Hold a folder until the end, or the end of the process; false if another one holds it."""
+    """Hold a folder until the end, or the end of the process; false if another one holds it.
+
+    Where the file system has no locks, it is never said to be held.
+    """
     if sys.platform == "win32":  # there, folders cannot be opened
         yield True
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _claim(handle)
+        yield _claim(handle) is not False
     finally:
         os.close(handle)
 
@@ -94,14 +90,44 @@ def remove_unfinished(folder: Path) -> None:
                 os.close(handle)
 
 
-def _claim(handle: int) -> bool:
-    """Lock an open file until it is closed, as the system does when a process ends; whether that worked."""
+def _new_file(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{_PREFIX}{path.stem}.", suffix=path.suffix)
+    os.close(handle)
+    return Path(name)
+
+
+def _new_and_ours(make: Callable[[], Path]) -> tuple[int | None, Path]:
+    """Make a temporary file or folder and lock it, or another if a process took it for one left over."""
+    while True:
+        path = make()
+        if sys.platform == "win32":  # there, folders cannot be opened
+            return None, path
+        with suppress(FileNotFoundError):
+            handle = os.open(path, os.O_RDONLY)
+            if _claim(handle) is not False and path.exists():
+                return handle, path
+            os.close(handle)
+
+
+def _release(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
+
+
+def _claim(handle: int) -> bool | None:
+    """Lock an open file until it is closed, as the system does when a process ends.
+
+    Returns:
+        Whether that worked; ``None`` where nothing can be locked, as on some file systems of clusters.
+    """
     if sys.platform == "win32":
-        return False
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True
 
 

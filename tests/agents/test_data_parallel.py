@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from labelchain.agents import train as script
 from labelchain.agents.checkpoints import load_tensors
 from labelchain.agents.data_parallel import NETWORKS, train_network
-from labelchain.agents.runs import Run
+from labelchain.agents.runs import Run, RunError, alone_in
 from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import write_npz
 
@@ -134,3 +134,9 @@ def test_the_script_trains_networks_in_one_process_too(tmp_path, dataset, capsys
     for wrong in ([*arguments, "--steps", "9"], ["ppo", "digit-scenes", "--set", "width=8"]):
         with pytest.raises(SystemExit):
             script.main(wrong)
+
+
+def test_it_does_not_train_where_another_process_does(tmp_path, dataset):
+    with alone_in(tmp_path), pytest.raises(RunError, match="another process trains in"):
+        train_network("always-random", dataset, "random", TINY, 0, tmp_path)
+    assert not [*tmp_path.iterdir()]

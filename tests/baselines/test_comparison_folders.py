@@ -246,3 +246,11 @@ def test_a_run_is_not_trained_by_two_processes_at_once(make_run, dataset):
         fit(run, dataset, silent)
     assert run.result is None
     assert fit(run, dataset, silent) == run.result
+
+
+def test_a_folder_is_compared_in_by_one_process_at_a_time(comparison):
+    comparison.folder.mkdir()
+    with held(comparison.folder), pytest.raises(RunError, match=r"another process trains in .*comparison"):
+        comparison("popularity", seeds=1)
+    assert not [*comparison.folder.iterdir()]
+    comparison("popularity", seeds=1)

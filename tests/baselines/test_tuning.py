@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labelchain.agents.runs import RunError
+from labelchain.agents.runs import Run, RunError, alone_in
 from labelchain.agents.settings import Settings
 from labelchain.baselines.learners import UnknownLearnerError
 from labelchain.baselines.tuning import tune
@@ -48,3 +48,23 @@ def test_what_has_nothing_to_tune_is_refused(tmp_path, dataset):
     for name in ("popularity", "composite", "maskable-ppo"):
         with pytest.raises(UnknownLearnerError, match=f"'{name}' cannot be tuned: expected one of freq2rare"):
             tune(name, dataset, "random", 0, TINY, tmp_path, 1, lambda *_: silent)
+
+
+def test_settings_that_are_fixed_are_not_searched(tmp_path, dataset):
+    settings = TINY.with_changes({"width": 6, "dropout": 0.0})
+    arguments = (dataset, "random", 0, settings, tmp_path, 1, lambda *_: silent)
+    found = tune("freq2rare", *arguments, fixed=("width", "dropout"))
+    assert list(found["best"]["settings"]) == ["input_dropout", "slope", "learning_rate"]
+    trained = Run.open(tmp_path / "trial-0").settings
+    assert (trained.width, trained.dropout) == (6, 0.0)
+    everything = ("width", "dropout", "input_dropout", "slope", "learning_rate")
+    with pytest.raises(RunError, match="nothing to search"):
+        tune("freq2rare", *arguments, fixed=everything)
+
+
+def test_a_folder_is_searched_by_one_process_at_a_time(tmp_path, dataset):
+    with (
+        alone_in(tmp_path),
+        pytest.raises(RunError, match=f"another process trains in {tmp_path}; wait for it"),
+    ):
+        tune("freq2rare", dataset, "random", 0, TINY, tmp_path, 1, lambda *_: silent)

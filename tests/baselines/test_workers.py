@@ -1,5 +1,6 @@
 """Cells in processes: the results of one after the other, whatever stops them; errors that name a cell."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from labelchain.agents.runs import RunError
 from labelchain.agents.settings import Settings
+from labelchain.baselines import workers
 from labelchain.baselines.comparison import compare
 
 TINY = Settings(width=8, epochs=2, batch_size=16)
@@ -73,6 +75,16 @@ def test_an_error_names_the_cell_and_leaves_what_is_finished(tmp_path, dataset, 
         compare(dataset, "random", ["popularity", "freq2rare"], 2, TINY, tmp_path, lambda *_: silent, jobs)
     assert not (tmp_path / "results.json").exists()
     assert (tmp_path / "popularity" / "seed-0" / "result.json").exists()
+
+
+def test_an_error_of_the_system_is_told_in_one_line(tmp_path, dataset, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "model.pt")
+
+    monkeypatch.setattr(workers, "fit", full)
+    job = workers.Job(dataset, "random", TINY, tmp_path)
+    message = "freq2rare, seed 1: [Errno 28] No space left on device: 'model.pt'"
+    assert job.outcome(("freq2rare", 1), silent) == ("refused", message)
 
 
 def test_a_worker_that_is_killed_is_named_by_its_cell(tmp_path, dataset):

@@ -104,7 +104,7 @@ def test_tune_ends_with_the_command_that_trains_what_was_found(tmp_path):
     result = run("tune", "chain-pg", data, *told, *changes, "--trials", 2, "--out", out)
     assert result.exit_code == 0, result.output
     command = result.output.splitlines()[-1].removeprefix("use: ")
-    assert "width=7" not in command
+    assert "--set width=7 " in command  # which was not searched
     done = run(*shlex.split(command)[1:], "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
     scores = [trial["score"] for trial in json.loads((out / "tuned.json").read_text())["trials"]]

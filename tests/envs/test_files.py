@@ -1,11 +1,16 @@
 """Files that are written beside and renamed, and what a killed process leaves of them."""
 
+import errno
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from labelchain.envs.files import held, remove_unfinished, save_beside, staging_folder, written_beside
+
+if sys.platform != "win32":
+    import fcntl
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks")
 
@@ -87,3 +92,32 @@ def test_what_saves_into_memory_is_written_whole_or_not_at_all(tmp_path):
         save_beside(path, failing)
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_is_taken_for_one_left_over_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    made, make = [], tempfile.mkstemp
+
+    def and_removed(*args, **kwargs):
+        handle, name = make(*args, **kwargs)
+        made.append(name)
+        if len(made) == 1:
+            remove_unfinished(tmp_path)  # as another process does
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", and_removed)
+    with written_beside(tmp_path / "file") as temporary:
+        temporary.write_text("new")
+    assert len(made) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_without_locks_files_are_written_and_nothing_is_held_or_removed(tmp_path, monkeypatch):
+    def refused(handle, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with written_beside(tmp_path / "file") as temporary, held(tmp_path) as ours:
+        assert ours
+        temporary.write_text("new")
+        remove_unfinished(tmp_path)
+    assert (tmp_path / "file").read_text() == "new"

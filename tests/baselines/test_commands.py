@@ -3,14 +3,17 @@
 import pytest
 
 from labelchain.agents.runs import RunError
-from labelchain.cli.commands import NOT_NOTED, note_commands, noted_commands
+from labelchain.baselines.commands import NOT_NOTED, note_command, noted_commands
 
 
 def test_commands_are_those_that_were_noted(tmp_path):
     assert noted_commands(tmp_path) == []
-    commands = ["labelchain compare emotions", "labelchain compare emotions --seeds 2"]
-    note_commands(tmp_path, commands)
-    assert noted_commands(tmp_path) == commands
+    first, second = "labelchain compare emotions", "labelchain compare emotions --seeds 2"
+    note_command(tmp_path, first, adds=False)
+    note_command(tmp_path, second, adds=True)
+    note_command(tmp_path, first, adds=True)  # is there already
+    note_command(tmp_path, "labelchain compare emotions --learners popularity", adds=False)
+    assert noted_commands(tmp_path) == [first, second]
 
 
 def test_a_comparison_without_notes_has_commands_that_nobody_knows(tmp_path):

@@ -25,6 +25,18 @@ def noted_commands(folder: Path) -> list[str]:
     return commands
 
 
-def note_commands(folder: Path, commands: list[str]) -> None:
-    """Write them for :func:`noted_commands`."""
+def note_command(folder: Path, command: str, adds: bool) -> None:
+    """Add a command to those of a folder, before there are results of it: it may be killed in between.
+
+    Args:
+        folder: That of the comparison.
+        command: As it was typed.
+        adds: Whether it asks for more than the folder has; if not, only a first command is noted.
+
+    Raises:
+        RunError: If ``commands.json`` is damaged.
+    """
+    commands = noted_commands(folder)
+    if not commands or (adds and command not in commands):
+        commands.append(command)
     write_json(folder / "commands.json", {"commands": commands})
