@@ -11,6 +11,7 @@ from pathlib import Path
 from labelchain.envs.datasets.catalogue import CatalogueEntry, verify_statistics
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.formats import Format, Source, recognise_files
+from labelchain.envs.datasets.parts import check_regular
 from labelchain.envs.datasets.places import (
     canonical,
     entry_named,
@@ -54,6 +55,7 @@ def add_dataset(name: str, files: Sequence[Path]) -> Path:
     """
     paths = [Path(file).expanduser() for file in files]
     for path in paths:
+        check_regular(path)
         if not path.is_file():
             raise DatasetError(f"no such file: {path}")
     paths = [path.resolve() for path in paths]

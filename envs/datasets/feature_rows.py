@@ -16,7 +16,7 @@ from labelchain.envs.datasets.checks import DatasetError, as_features
 from labelchain.envs.datasets.feature_order import trained_order
 from labelchain.envs.datasets.libsvm import is_libsvm, libsvm_feature_parts
 from labelchain.envs.datasets.npz import read_npz_features
-from labelchain.envs.datasets.parts import open_text
+from labelchain.envs.datasets.parts import check_regular, open_text
 from labelchain.envs.datasets.xc import is_xc, xc_feature_parts
 
 EXPECTED = (
@@ -53,8 +53,8 @@ def feature_rows(
         ``(at most size, num_features)`` finite float32, an array or CSR, columns in the order of the names.
 
     Raises:
-        DatasetError: If the file is missing, damaged, of no known format or has other features. Rows before
-            the fault have been given by then.
+        DatasetError: If the file is missing, damaged, a pipe, of no known format or has other features. Rows
+            before the fault have been given by then.
     """
     for part in _parts(path, num_features, frozenset(label_names), size, zero_based, feature_names):
         if part.shape[1] != num_features:
@@ -76,6 +76,7 @@ def _parts(
 ) -> Iterator[Any]:
     if path.is_dir():
         raise DatasetError(f"{path}: is a folder; expected one file: {EXPECTED}")
+    check_regular(path)
     if path.suffix.lower() == ".npz":
         features, names = read_npz_features(path)
         order = trained_order(path, names, feature_names) if names and feature_names else None

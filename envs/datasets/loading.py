@@ -16,7 +16,7 @@ from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
 from labelchain.envs.datasets.digit_scenes import digit_scenes
 from labelchain.envs.datasets.formats import EXPECTED, Source, recognise
 from labelchain.envs.datasets.openml import read_openml
-from labelchain.envs.datasets.parts import TEXT_SUFFIXES
+from labelchain.envs.datasets.parts import TEXT_SUFFIXES, check_regular
 from labelchain.envs.datasets.places import (
     available,
     by_hand,
@@ -167,8 +167,11 @@ def _load_path(
 ) -> MultilabelDataset:
     """Load the data set of a path, as the set of the catalogue that it is to be."""
     for given in (path, test):
-        if given is not None and not exists(given):
+        if given is None:
+            continue
+        if not exists(given):
             raise DatasetError(f"no such file or folder: {given}")
+        check_regular(given.expanduser())
     path = path.expanduser().resolve()
     source = recognise(path, None if test is None else test.expanduser().resolve())
     dataset = _read_once(source, source.name if entry is None else entry.name)

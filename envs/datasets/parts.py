@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,17 @@ def split_role(path: Path) -> str | None:
     if re.search(r"train|trn|(^|[-_.])tr([-_.]|split|$)", stem):
         return "train"
     return None
+
+
+def check_regular(path: Path) -> None:
+    """Raise DatasetError for a pipe or a device: its content comes once, and readers begin again."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # what opens it says so
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        kind = "pipe" if stat.S_ISFIFO(mode) else "device"
+        raise DatasetError(f"{path}: is a {kind}, which can be read only once; write it to a file first")
 
 
 def open_text(path: Path) -> Any:

@@ -1,5 +1,6 @@
 """Rows for prediction: those of the readers, some at a time, whatever the labels are."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -167,6 +168,21 @@ def test_what_is_no_file_of_rows_is_one_clear_error(tmp_path):
     ]:
         with pytest.raises(DatasetError, match=message):
             rows(path, 5)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["x.txt", "x.arff", "x.npz", "x"])
+def test_a_pipe_is_refused_before_it_is_read(tmp_path, name):
+    """The second reading would find nothing, or the rest."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DatasetError, match=r"is a pipe, .*; write it to a file first"):
+        rows(tmp_path / name, 4)
+    write(tmp_path / "train.txt", XC)
+    for paths in ((tmp_path / name,), (tmp_path / "train.txt", tmp_path / name)):
+        with pytest.raises(DatasetError, match=f"{name}: is a pipe"):
+            load_dataset(*paths)
+    with pytest.raises(DatasetError, match="/dev/null: is a device"):
+        load_dataset("/dev/null")
 
 
 def test_a_file_is_read_as_it_is_asked_for(tmp_path):

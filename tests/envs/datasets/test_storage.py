@@ -188,6 +188,13 @@ def test_what_cannot_be_added(
     assert left(data) == set()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_added(data: Path, mine: Path) -> None:
+    os.mkfifo(mine / "pipe.arff")
+    with pytest.raises(DatasetError, match=r"pipe\.arff: is a pipe"):
+        add_dataset("toy", [mine / "pipe.arff"])
+
+
 def test_a_damaged_file_is_not_added(data: Path, mine: Path) -> None:
     (mine / "x_test.txt").write_text("1 2 1\n0 0:x\n")
     with pytest.raises(DatasetError, match=r"x_test\.txt, line 2: expected 'feature:number'"):
