@@ -22,6 +22,8 @@ from labelchain.envs.datasets.parts import MAX_COLUMNS, joined, name_of, open_te
 
 _MAX_FLOAT = float(np.finfo(np.float32).max)
 _LARGEST_LABEL = 2**53
+_CHUNK = 4096
+_BLANKS = re.compile(r"^[ \t]+$", re.MULTILINE)
 _NUMBERS = re.compile(r"(?<!\S)(\d{1,18}):", re.ASCII)
 _LOOK = re.compile(r"\s*([-+.\d]+(,[-+.\d]+)*\s+)?\d+:\S", re.ASCII)
 
@@ -32,8 +34,8 @@ def read_libsvm(
     """Read a data set from a training and a test file.
 
     The labels are the whole numbers that occur in either file, in ascending order, and are named by them. A
-    row without labels begins with its first feature. Blank lines, what follows ``#`` and a query number
-    (``qid:3``) are skipped.
+    row without labels begins with its first feature; one without features either is a line of blanks, as
+    scikit-learn writes it. Empty lines, what follows ``#`` and a query number (``qid:3``) are skipped.
 
     Args:
         path: The training file.
@@ -51,7 +53,7 @@ def read_libsvm(
         open_text(file).close()
     try:
         loaded = load_svmlight_files(
-            [str(file) for file in paths],
+            [_Lines(file) for file in paths],
             multilabel=True,
             dtype=np.float64,
             zero_based=zero_based is not False,
@@ -104,22 +106,43 @@ def libsvm_feature_parts(
     if zero_based is None:
         zero_based = _numbered_from_zero(path, num_features)
     last = num_features - zero_based
+    for block in _blocks(path, size):
+        try:
+            part, _ = load_svmlight_file(
+                io.BytesIO(block),
+                n_features=num_features,
+                multilabel=True,
+                dtype=np.float64,
+                zero_based=zero_based,
+            )
+        except (OSError, ValueError, OverflowError) as error:
+            raise _explained([path], zero_based, str(error), last) from error
+        if np.isnan(part.data).any() or np.abs(part.data).max(initial=0.0) > _MAX_FLOAT:
+            raise _explained([path], zero_based, "a number is out of range", last)
+        if part.shape[0]:
+            yield _csr(part)
+
+
+def _blocks(path: Path, size: int) -> Iterator[bytes]:
+    """The lines of a file, ``size`` at a time; rows of blanks have a query number, lest they be skipped."""
     with open_text(path) as file:
         while lines := list(islice(file, size)):
-            try:
-                part, _ = load_svmlight_file(
-                    io.BytesIO("".join(lines).encode()),
-                    n_features=num_features,
-                    multilabel=True,
-                    dtype=np.float64,
-                    zero_based=zero_based,
-                )
-            except (OSError, ValueError, OverflowError) as error:
-                raise _explained([path], zero_based, str(error), last) from error
-            if np.isnan(part.data).any() or np.abs(part.data).max(initial=0.0) > _MAX_FLOAT:
-                raise _explained([path], zero_based, "a number is out of range", last)
-            if part.shape[0]:
-                yield _csr(part)
+            yield _BLANKS.sub("qid:0", "".join(lines)).encode()
+
+
+class _Lines:
+    """The lines of a file as scikit-learn takes them: it tells a file by ``read``, and iterates."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> bytes:
+        """The whole file."""
+        return b"".join(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in _blocks(self.path, _CHUNK):
+            yield from io.BytesIO(block)
 
 
 def _numbered_from_zero(path: Path, num_features: int) -> bool:

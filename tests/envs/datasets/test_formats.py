@@ -152,8 +152,6 @@ def data_sets(draw: st.DrawFn) -> MultilabelDataset:
     for row in (0, num_train):
         features[row] = 1.0 + np.arange(num_features)
         labels[row] = True
-    # A LIBSVM row without labels and features is a blank line, which is skipped.
-    features[np.flatnonzero(~labels.any(axis=1) & (features == 0).all(axis=1)), 0] = 1.0
     return MultilabelDataset.from_arrays(
         "set",
         features.astype(np.float32),

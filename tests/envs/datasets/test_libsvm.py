@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import dump_svmlight_file
 
 from labelchain.envs.datasets import DatasetError, read_libsvm
+from labelchain.envs.datasets.libsvm import libsvm_feature_parts
 
 TRAIN = "# a comment\n3,1 1:0.5 4:2 # another\n2:1 3:1\n\n1 1:0\n"
 TEST = "7 2:1.5\n1 1:1\n"
@@ -40,6 +43,35 @@ def test_features_are_numbered_from_zero_if_one_file_names_a_feature_0(tmp_path:
     assert (data.num_features, data.zero_based) == (5, True)
     with pytest.raises(DatasetError, match=r"toy_test\.svm, line 1: feature 0, but .* from 1, as was"):
         read_libsvm(*write(tmp_path, test="7 0:1.5\n"), zero_based=False)
+
+
+@pytest.mark.parametrize("zero_based", [False, True])
+@pytest.mark.parametrize("query", [None, np.arange(6)])
+def test_scikit_learn_writes_what_is_read(tmp_path: Path, zero_based: bool, query: Any) -> None:
+    """Rows without labels and features too, which scikit-learn itself does not read again."""
+    features = np.array([[1, 0.5], [0, 0], [0, 0], [0, 2], [3, 0], [0, 0]])
+    labels = np.array([[1, 0], [0, 0], [0, 1], [0, 0], [1, 1], [0, 0]])
+    for role in ("train", "test"):
+        dump_svmlight_file(
+            *(features, labels, str(tmp_path / f"{role}.svm")),
+            zero_based=zero_based,
+            query_id=query,
+            multilabel=True,
+        )
+    data = read_libsvm(tmp_path / "train.svm", tmp_path / "test.svm")
+    assert data.zero_based == zero_based
+    np.testing.assert_array_equal(data.dense_features(np.arange(12)), np.vstack([features, features]))
+    np.testing.assert_array_equal(data.labels.toarray(), np.vstack([labels, labels]))
+    for size in (1, 4, 9):
+        parts = libsvm_feature_parts(tmp_path / "test.svm", 2, None, size)
+        np.testing.assert_array_equal(np.vstack([part.toarray() for part in parts]), features)
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    train, test = write(tmp_path, "2,1 1:1\n1 2:1\n", "1 1:2\n")
+    plain = read_libsvm(train, test)
+    train.write_text("2,1 1:1\n1 2:1\n", encoding="utf-8-sig")
+    assert read_libsvm(train, test).fingerprint == plain.fingerprint
 
 
 def test_labels_that_a_row_repeats_count_once(tmp_path: Path) -> None:
