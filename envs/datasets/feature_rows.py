@@ -84,9 +84,9 @@ def _parts(
             yield _reordered(features[start : start + size], order)
     elif path.suffix.lower() == ".arff":
         yield from _arff_parts(path, labels, size, feature_names)
-    elif is_xc(line := _first_line(path)):
+    elif is_xc(_first_line(path)):
         yield from xc_feature_parts(path, size)
-    elif is_libsvm(line):
+    elif is_libsvm(path):
         yield from libsvm_feature_parts(path, num_features, zero_based, size)
     else:
         raise DatasetError(f"{path}: not a known format, by its name and first line; expected {EXPECTED}")

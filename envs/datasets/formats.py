@@ -90,7 +90,7 @@ def recognise(path: Path, test: Path | None = None) -> Source:
         if test is not None:
             return Source("xc", (path, test), name_of(path))
         return Source("xc-splits", (path, *_split_files(path)), name_of(path))
-    if is_libsvm(lines[0]):
+    if is_libsvm(path):
         return Source("libsvm", (path, _needed(path, test)), name_of(path))
     raise DatasetError(f"{path}: not a known format, by its name and first line; expected {EXPECTED}")
 
@@ -162,7 +162,7 @@ def _recognise_arff(path: Path, test: Path | None) -> Source:
 def _recognise_texts(where: Path, files: Sequence[Path], name: str) -> Source:
     lines = {file: _first_lines(file) for file in files}
     headed = [file for file in files if is_xc(lines[file][0]) and not _is_split(lines[file])]
-    rows = [file for file in files if is_libsvm(lines[file][0])]
+    rows = [file for file in files if is_libsvm(file)]
     splits = [file for file in files if file not in headed and _is_split(lines[file])]
     if len(headed) == 2:
         return Source("xc", _pair(where, headed), name)

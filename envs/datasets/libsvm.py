@@ -25,7 +25,9 @@ _LARGEST_LABEL = 2**53
 _CHUNK = 4096
 _BLANKS = re.compile(r"^[ \t]+$", re.MULTILINE)
 _NUMBERS = re.compile(r"(?<!\S)(\d{1,18}):", re.ASCII)
-_LOOK = re.compile(r"\s*([-+.\d]+(,[-+.\d]+)*\s+)?\d+:\S", re.ASCII)
+_LABELS = re.compile(r"[-+.\d]+(,[-+.\d]+)*", re.ASCII)
+_LOOK = re.compile(rf"({_LABELS.pattern}\s+)?(\d+|qid):\S", re.ASCII)
+_LONGEST_LINE = 1 << 20
 
 
 def read_libsvm(
@@ -159,9 +161,18 @@ def _numbered_from_zero(path: Path, num_features: int) -> bool:
     )
 
 
-def is_libsvm(line: str) -> bool:
-    """Whether a line looks like a row of this format, right or wrong."""
-    return _LOOK.match(line) is not None
+def is_libsvm(path: Path) -> bool:
+    """Whether the first row with more than labels looks like one of this format, right or wrong.
+
+    Raises:
+        DatasetError: If the file cannot be read.
+    """
+    with open_text(path) as file:
+        while line := file.readline(_LONGEST_LINE):
+            row = line.split("#", 1)[0].strip()
+            if row and _LABELS.fullmatch(row) is None:
+                return "\0" not in row and _LOOK.match(row) is not None
+    return False
 
 
 def _csr(part: Any) -> sparse.csr_array:

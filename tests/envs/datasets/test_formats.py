@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from labelchain.envs.datasets import DatasetError, MultilabelDataset, load_dataset, source_name, write_npz
+from labelchain.envs.datasets.feature_rows import feature_rows
 from labelchain.envs.datasets.formats import recognise, recognise_files
 from labelchain.envs.datasets.parts import name_of, split_role
 
@@ -279,6 +280,23 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"\x7fELF\0\0")
     with pytest.raises(DatasetError, match=r"x\.txt: not a known format"):
         load_dataset(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("first", ["1,2", "1 qid:3", "1 qid:3 1:0.5", "qid:3 1:0.5", "# 1:1 x", " ", "1 #"])
+def test_the_first_row_of_libsvm_may_lack_features_or_name_a_query(tmp_path: Path, first: str) -> None:
+    for name in ("train.svm", "test.svm"):
+        (tmp_path / name).write_text(f"{first}\n1 1:0.5\n2 2:1\n")
+    data = load_dataset(tmp_path)
+    assert data.num_features == 2
+    assert load_dataset(tmp_path / "train.svm", tmp_path / "test.svm").fingerprint == data.fingerprint
+    parts = list(feature_rows(tmp_path / "test.svm", 2, data.label_names, size=9))
+    np.testing.assert_array_equal(parts[0].toarray(), data.dense_features(data.rows("test")))
+
+
+def test_numbers_alone_are_not_taken_for_labels(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1,2,3\n4,5,6\n")
+    with pytest.raises(DatasetError, match=r"x\.csv: not a known format"):
+        load_dataset(tmp_path / "x.csv", tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize(
