@@ -145,14 +145,19 @@ def _recognise_arff(path: Path, test: Path | None) -> Source:
             if not is_meka(path):
                 raise
             return Source("meka", (path,), name_of(path))
-        if path not in files and is_meka(path):
+        if path == files[0]:
+            return Source("mulan", files, path.parent.name)
+        if path != files[1] and is_meka(path):
             return Source("meka", (path,), name_of(path))
-        return Source("mulan", files, path.parent.name)
+        raise DatasetError(
+            f"{path}: expected a folder or a training file, such as {files[0].name}, to which the test file "
+            f"{files[1].name} belongs; for other test rows give --test FILE too (in Python, test=FILE)"
+        )
+    if is_meka(path):
+        return Source("meka", (path, test), name_of(path))
     xmls = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".xml")
     if len(xmls) == 1:
         return Source("mulan", (path, test, xmls[0]), name_of(path))
-    if is_meka(path):
-        return Source("meka", (path, test), name_of(path))
     raise DatasetError(
         f"{path}: expected the names of the labels: one .xml file beside it (Mulan; it has {len(xmls)}) or "
         "'-C N' in the relation's name (MEKA)"

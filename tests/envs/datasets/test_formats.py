@@ -282,6 +282,26 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         load_dataset(tmp_path / "x.txt")
 
 
+def test_no_arff_file_is_taken_for_another(tmp_path: Path, dataset: Any) -> None:
+    as_mulan(False, False)(dataset, tmp_path)
+    for name in ("r.arff", "mine.arff"):
+        (tmp_path / name).write_bytes((tmp_path / "r-train.arff").read_bytes())
+    for name in ("r.arff", "mine.arff", "r-test.arff"):
+        with pytest.raises(
+            DatasetError, match=rf"/{name}: expected .* such as r-train\.arff, .* r-test\.arff"
+        ):
+            load_dataset(tmp_path / name)
+    assert load_dataset(tmp_path / "r-train.arff") is load_dataset(tmp_path)
+    assert load_dataset(tmp_path / "mine.arff", tmp_path / "r-test.arff").name == "mine"
+
+
+def test_two_meka_files_need_no_xml_and_read_none(tmp_path: Path, dataset: Any) -> None:
+    paths = as_meka(False, True, False)(dataset, tmp_path)
+    before = load_dataset(*paths)
+    (tmp_path / "pom.xml").write_text("<project/>")
+    assert load_dataset(*paths) is before
+
+
 @pytest.mark.parametrize("first", ["1,2", "1 qid:3", "1 qid:3 1:0.5", "qid:3 1:0.5", "# 1:1 x", " ", "1 #"])
 def test_the_first_row_of_libsvm_may_lack_features_or_name_a_query(tmp_path: Path, first: str) -> None:
     for name in ("train.svm", "test.svm"):

