@@ -1,6 +1,7 @@
 """Multi-label metrics of rankings, label sets and chains, per row where they have a value per row.
 
-No function here allocates rows x labels: label sets stay CSR, predictions are padded index arrays.
+No function here allocates rows x labels: label sets stay CSR, predictions are padded index arrays. CSR arrays
+have sorted, distinct columns and no stored zeros here; :func:`row_scores` and :func:`summarise` take any.
 Functions return fractions in [0, 1]; :func:`summarise` returns per cent, as tables print them.
 """
 
@@ -202,8 +203,19 @@ def chain_scores(labels: sparse.csr_array, chains: NDArray[np.int64]) -> dict[st
     }
 
 
+def canonical(labels: sparse.csr_array) -> sparse.csr_array:
+    """The label sets ``(n, L)`` with sorted, distinct columns and no stored zeros: as given, or a copy."""
+    if labels.has_canonical_format and labels.data.all():
+        return labels
+    labels = labels.copy()
+    labels.eliminate_zeros()
+    labels.sum_duplicates()
+    return labels
+
+
 def row_scores(labels: sparse.csr_array, predictions: Predictions) -> dict[str, NDArray[np.float64]]:
     """Every metric that has a value per row, ``(n,)`` each."""
+    labels = canonical(labels)
     return {
         **ranking_scores(labels, predictions.ranking),
         **label_set_scores(labels, predictions.chains),
@@ -213,6 +225,7 @@ def row_scores(labels: sparse.csr_array, predictions: Predictions) -> dict[str, 
 
 def summarise(labels: sparse.csr_array, predictions: Predictions) -> dict[str, float]:
     """Every metric over all rows: proportions in per cent, chain metrics in labels."""
+    labels = canonical(labels)
     means: Mapping[str, float] = {
         name: float(values.mean()) for name, values in row_scores(labels, predictions).items()
     } | pooled_f1(labels, predictions.chains)

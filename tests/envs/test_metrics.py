@@ -12,12 +12,14 @@ from sklearn import metrics as sklearn_metrics
 from labelchain.envs.metrics import (
     RANKING_METRICS,
     Predictions,
+    canonical,
     chain_scores,
     checked_lists,
     label_set_scores,
     lookup,
     pooled_f1,
     ranking_scores,
+    row_scores,
     stacked,
     summarise,
 )
@@ -194,3 +196,30 @@ def test_predictions_cannot_be_exchanged():
 def test_pooled_f1_where_there_is_nothing_to_predict_and_nothing_predicted():
     found = pooled_f1(sparse.csr_array((2, 3), dtype=np.int8), np.array([[-1], [-1]]))
     assert found == {"f1_micro": 0.0, "f1_macro": 0.0, "f1_macro_present": 0.0}
+
+
+@given(problems())
+def test_the_order_of_columns_repeats_and_stored_zeros_count_for_nothing(problem):
+    true, predicted, rng = problem
+    chains = chains_of(predicted, rng)
+    predictions = Predictions(chains, chains)
+    labels = sparse.csr_array(true.astype(np.int8))
+    rows = [rng.permutation(np.arange(true.shape[1])) for _ in true]  # all columns, zeros too, and one again
+    columns = np.concatenate([np.append(row, row[0]) for row in rows])
+    values = np.concatenate(
+        [np.append(each[row], each[row[0]]) for each, row in zip(true, rows, strict=True)]
+    )
+    ends = np.arange(len(true) + 1) * (true.shape[1] + 1)
+    given = sparse.csr_array((values.astype(np.int8), columns, ends), shape=true.shape)
+    before = [part.copy() for part in (given.data, given.indices, given.indptr)]
+    assert summarise(given, predictions) == summarise(labels, predictions)
+    found = row_scores(given, predictions)
+    for name, expected in row_scores(labels, predictions).items():
+        np.testing.assert_array_equal(found[name], expected)
+    for part, kept in zip((given.data, given.indices, given.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, kept)
+
+
+def test_label_sets_in_order_are_not_copied():
+    labels = sparse.csr_array(np.eye(3, dtype=np.int8))
+    assert canonical(labels) is labels
