@@ -98,7 +98,7 @@ class Run:
         """Write the configuration, or check that a run begun earlier in this directory has the same one.
 
         Args:
-            data: Their checksum is among what must be the same: files may change under the same name.
+            data: Their checksums are among what must be the same: files may change under the same name.
 
         Raises:
             RunError: If the directory holds another run.
@@ -112,14 +112,16 @@ class Run:
             theirs = asdict(begun.settings)
             for name, value in asdict(self.settings).items():
                 refuse_another(self.directory, "run", name, theirs[name], value)
-            checksum = read_json(path).get("data")
-            if data is not None and checksum not in (None, data.fingerprint):
-                raise RunError(
-                    f"{self.directory} holds a run on {self.dataset} as it was before its files changed; "
-                    "choose another folder or remove it"
-                )
+            kept = read_json(path)
+            for name, checksum in _checksums(data).items():
+                if kept.get(name) not in (None, checksum):  # None: of a version that did not keep it
+                    changed = "the names in it or its image_shape" if name == "columns" else "its files"
+                    raise RunError(
+                        f"{self.directory} holds a run on {self.dataset} as it was before {changed} changed; "
+                        "choose another folder or remove it"
+                    )
             return
-        write_json(path, self.config() | ({} if data is None else {"data": data.fingerprint}))
+        write_json(path, self.config() | _checksums(data))
 
     def config(self) -> dict[str, Any]:
         """The full configuration."""
@@ -161,6 +163,11 @@ class Run:
     def finish(self, metrics: Mapping[str, float], seconds: float) -> None:
         """Write the final test metrics; the run counts as finished from here on."""
         write_json(self.directory / "result.json", {"metrics": dict(metrics), "seconds": seconds})
+
+
+def _checksums(data: MultilabelDataset | None) -> dict[str, str]:
+    """What of the data must be the same for a run to go on, by its key in ``config.json``."""
+    return {} if data is None else {"data": data.fingerprint, "columns": data.columns_fingerprint}
 
 
 @contextmanager

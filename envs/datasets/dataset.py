@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -181,6 +182,12 @@ class MultilabelDataset:
             kind = np.float32 if part.dtype.kind == "f" else np.int64
             checksum.update(np.ascontiguousarray(part, dtype=kind).data)
         return checksum.hexdigest()
+
+    @property
+    def columns_fingerprint(self) -> str:
+        """A checksum of what the numbers mean: the names of labels and features and the shape of pictures."""
+        content = json.dumps([self.label_names, self.feature_names, self.image_shape])
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of a split, ``(num_rows_in_split,)``.

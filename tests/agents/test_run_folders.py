@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,23 @@ def test_a_folder_with_another_run_says_what_differs_and_nothing_else(make_run, 
         make_run("chain-pg", name="run", **change).create()
     assert "choose another folder or remove it" in str(caught.value)
     assert "epochs" not in str(caught.value)
+
+
+def test_a_folder_of_data_that_have_changed_is_refused(make_run, dataset):
+    run = make_run("freq2rare", name="run")
+    run.create(dataset)
+    run.create(dataset)
+    names = tuple("abcde")
+    for changes in ({"label_names": names}, {"image_shape": (2, 3)}, {"feature_names": tuple("uvwxyz")}):
+        with pytest.raises(
+            RunError, match="before the names in it or its image_shape changed; choose another"
+        ):
+            run.create(replace(dataset, **changes))
+    with pytest.raises(RunError, match="before its files changed"):
+        run.create(replace(dataset, features=dataset.features + 1))
+    config = run.directory / "config.json"
+    config.write_text(json.dumps({k: v for k, v in read_json(config).items() if k != "columns"}))
+    run.create(replace(dataset, label_names=names))  # a version before did not keep what columns mean
 
 
 def test_a_folder_of_another_data_set_is_refused(make_run):
