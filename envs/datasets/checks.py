@@ -17,10 +17,12 @@ class DatasetError(ValueError):
 
 
 def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_array:
-    """Features as a finite float32 array or CSR, ``(num_rows, num_features)``."""
+    """Features as a finite float32 array or CSR, ``(num_rows, num_features)``; the given are not changed."""
     if sparse.issparse(values):
         result = sparse.csr_array(values, dtype=np.float32)
-        result.sum_duplicates()
+        if not result.has_canonical_format:
+            result = result.copy()
+            result.sum_duplicates()
         data = result.data
     else:
         try:
@@ -45,9 +47,9 @@ def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_arra
 
 
 def as_labels(values: Any, name: str) -> sparse.csr_array:
-    """Labels as a canonical int8 CSR of ones, ``(num_rows, num_labels)``."""
+    """Labels as a canonical int8 CSR of ones, ``(num_rows, num_labels)``, in memory of its own."""
     try:
-        result = sparse.csr_array(values)
+        result = sparse.csr_array(values, copy=True)
     except (TypeError, ValueError) as error:
         raise DatasetError(
             f"{name}: labels must be a rectangular array of 0 and 1: {error}; for lists of label numbers, "

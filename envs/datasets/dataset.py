@@ -93,7 +93,8 @@ class MultilabelDataset:
         Args:
             name: A short name.
             features: ``(num_rows, num_features)`` numbers: an array, a SciPy sparse array or a data frame;
-                converted to float32.
+                converted to float32. What needs no conversion, such as an array of float32, is shared, as a
+                copy could be too large: do not change it any more. Labels and row numbers are copied.
             labels: ``(num_rows, num_labels)``, each value 0 or 1: an array, a SciPy sparse array or a data
                 frame. Or one list for each row: of names of labels or, with ``num_labels``, of numbers.
             train_rows: Row numbers of the training split.

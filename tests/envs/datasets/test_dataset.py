@@ -106,6 +106,30 @@ def test_feature_range(convert: Any) -> None:
     assert build(features=convert(FEATURES * 0)).feature_range() == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("writeable", [False, True])
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix])
+def test_given_matrices_are_read_only_in_effect(kind: Any, writeable: bool) -> None:
+    """Also those that must be put in order: stored zeros, columns that are unsorted or named twice."""
+    rows, ends = len(FEATURES), np.arange(len(FEATURES) + 1) * 3
+    features = kind(
+        (np.arange(3.0 * rows, dtype=np.float32), np.tile([2, 0, 2], rows), ends), shape=(rows, 3)
+    )
+    labels = kind((np.tile(np.int8([1, 0, 1]), rows), np.tile([2, 1, 0], rows), ends), shape=(rows, 3))
+    arrays = [part for each in (features, labels) for part in (each.data, each.indices, each.indptr)]
+    before = [part.copy() for part in arrays]
+    for part in arrays:
+        part.flags.writeable = writeable
+    dataset = build(features=features, labels=labels)
+    for part, kept in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(part, kept)
+    np.testing.assert_array_equal(dataset.features.toarray(), features.toarray())
+    assert dataset.labels.toarray().tolist() == [[1, 0, 1]] * rows
+    assert dataset.labels.nnz == 2 * rows
+    if writeable:
+        labels.indices[:] = 1
+        assert dataset.labels.toarray().tolist() == [[1, 0, 1]] * rows
+
+
 def test_the_fingerprint_is_that_of_the_content() -> None:
     assert build().fingerprint == build(name="other", label_names=["a", "b", "c"]).fingerprint
     sparse_ones = [build(features=sparse.csr_array(FEATURES)), build(labels=sparse.csc_array(LABELS))]
