@@ -11,7 +11,7 @@ from pathlib import Path
 from labelchain.envs.datasets.catalogue import CatalogueEntry, verify_statistics
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.formats import Format, Source, recognise_files
-from labelchain.envs.datasets.parts import check_regular
+from labelchain.envs.datasets.parts import absolute, check_regular
 from labelchain.envs.datasets.places import (
     canonical,
     entry_named,
@@ -58,7 +58,7 @@ def add_dataset(name: str, files: Sequence[Path]) -> Path:
         check_regular(path)
         if not path.is_file():
             raise DatasetError(f"no such file: {path}")
-    paths = [path.resolve() for path in paths]
+    paths = [absolute(path) for path in paths]
     if not paths or len(set(paths)) != len(paths):
         raise DatasetError("expected the files of one data set, each once")
     entry = entry_named(name)

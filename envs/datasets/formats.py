@@ -33,7 +33,7 @@ class Source:
         format: Mulan: training rows, test rows, labels; MEKA: one file or training and test file; Extreme
             Classification Repository and LIBSVM: training and test file; ``"xc-splits"``: all rows, then the
             two split files.
-        files: All of them, resolved.
+        files: All of them, absolute.
         name: The data set's name; ``None`` for the one in an ``.npz`` file.
     """
 
@@ -71,8 +71,8 @@ def recognise(path: Path, test: Path | None = None) -> Source:
     """The data set of a path.
 
     Args:
-        path: A folder, a file with all rows or the training file, existing and resolved.
-        test: The test file, existing and resolved.
+        path: A folder, a file with all rows or the training file, existing and absolute.
+        test: The test file, existing and absolute.
 
     Raises:
         DatasetError: If the format is not known or a file that belongs to it is missing.

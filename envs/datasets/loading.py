@@ -16,7 +16,7 @@ from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
 from labelchain.envs.datasets.digit_scenes import digit_scenes
 from labelchain.envs.datasets.formats import EXPECTED, Source, recognise
 from labelchain.envs.datasets.openml import read_openml
-from labelchain.envs.datasets.parts import TEXT_SUFFIXES, check_regular
+from labelchain.envs.datasets.parts import TEXT_SUFFIXES, absolute, check_regular
 from labelchain.envs.datasets.places import (
     available,
     by_hand,
@@ -104,7 +104,7 @@ def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str
     """
     name_or_path, test = _parts(name_or_path, test)
     if test is not None:
-        return json.dumps([_absolute(name_or_path), _absolute(test)])
+        return json.dumps([_located(name_or_path), _located(test)])
     text = str(name_or_path)
     if text.startswith(OPENML):
         return text
@@ -112,7 +112,7 @@ def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str
     is_name = not is_path and (
         entry_named(text) is not None or canonical(text) in DIAGNOSTICS or find_files(text) is not None
     )
-    return text if is_name or not exists(Path(text)) else _absolute(text)
+    return text if is_name or not exists(Path(text)) else _located(text)
 
 
 def dataset_names() -> dict[str, bool]:
@@ -149,8 +149,8 @@ def _parts(name_or_path: str | Path, test: str | Path | None) -> tuple[str | Pat
     return name_or_path, test
 
 
-def _absolute(path: str | Path) -> str:
-    return str(Path(path).expanduser().resolve())
+def _located(path: str | Path) -> str:
+    return str(absolute(Path(path).expanduser()))
 
 
 def _looks_like_path(text: str) -> bool:
@@ -172,8 +172,8 @@ def _load_path(
         if not exists(given):
             raise DatasetError(f"no such file or folder: {given}")
         check_regular(given.expanduser())
-    path = path.expanduser().resolve()
-    source = recognise(path, None if test is None else test.expanduser().resolve())
+    path = absolute(path.expanduser())
+    source = recognise(path, None if test is None else absolute(test.expanduser()))
     dataset = _read_once(source, source.name if entry is None else entry.name)
     if entry is not None:
         try:

@@ -11,7 +11,7 @@ from labelchain.envs.datasets.arff_encoding import encode, encode_labels, encode
 from labelchain.envs.datasets.arff_rows import shorten
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
-from labelchain.envs.datasets.parts import joined, name_of
+from labelchain.envs.datasets.parts import absolute, joined, name_of
 
 NAMESPACE = "http://mulan.sourceforge.net/labels"
 MAX_XML_BYTES = 16 * 2**20
@@ -38,7 +38,7 @@ def read_mulan(directory: Path, name: str | None = None) -> MultilabelDataset:
     """
     directory = Path(directory)
     files = find_mulan_files(directory)
-    return read_mulan_files(*files, directory.resolve().name if name is None else name)
+    return read_mulan_files(*files, absolute(directory).name if name is None else name)
 
 
 def read_mulan_files(

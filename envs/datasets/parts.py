@@ -59,9 +59,14 @@ def joined(
         raise DatasetError(f"{where}: {error}") from error
 
 
+def absolute(path: Path) -> Path:
+    """A path from the root that keeps its own name: a link may lead to a file of any other."""
+    return path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+
+
 def name_of(path: Path) -> str:
     """A data set's name from its training file: ``x`` for ``x_train.txt`` and for ``x/train.txt``."""
-    path = path.resolve()
+    path = absolute(path)
     name = path.name
     while Path(name).suffix.lower() in (*TEXT_SUFFIXES, ".arff", ".npz"):
         name = Path(name).stem

@@ -17,9 +17,11 @@ from labelchain.envs.datasets import (
     DatasetError,
     MultilabelDataset,
     UnknownDatasetError,
+    add_dataset,
     dataset_names,
     digit_scenes,
     load_dataset,
+    read_mulan,
     source_name,
     write_npz,
 )
@@ -115,6 +117,26 @@ def test_paths(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(data))
     assert load_dataset("~/elsewhere/toy") is by_folder
     assert load_dataset(Path("~/elsewhere/set.npz")) is load_dataset(file)
+
+
+def test_what_a_link_leads_to_may_be_called_anything(data: Path) -> None:
+    store = data.parent / "store"
+    make_npz(store / "x.npz", 3, name="inner").rename(store / "ab12")
+    Path("link.npz").symlink_to(store / "ab12")
+    assert marker(load_dataset("link.npz")) == 3
+    assert load_dataset(source_name("link.npz")) is load_dataset("link.npz")
+    assert source_name("link.npz") == str(Path.cwd() / "link.npz")
+    for number, name in enumerate(("sky_train.svm", "sky_test.svm")):
+        (store / str(number)).write_text("1 1:1\n2 2:1\n")
+        Path(name).symlink_to(store / str(number))
+    assert load_dataset("sky_train.svm", "sky_test.svm").name == "sky"
+    make_mulan(store / "cd34")
+    Path("toy").symlink_to(store / "cd34")
+    assert load_dataset("./toy").name == read_mulan(Path("toy")).name == "toy"
+    add_dataset("mine", [Path("sky_test.svm"), Path("sky_train.svm")])
+    assert load_dataset("mine").num_features == 2
+    Path("into").symlink_to(store, target_is_directory=True)
+    assert source_name("into/../store/cd34/toy-train.arff") == str(store / "cd34" / "toy-train.arff")
 
 
 def test_a_name_goes_before_a_path(data: Path) -> None:
