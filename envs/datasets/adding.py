@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelchain.envs.datasets.catalogue import CatalogueEntry, verify_statistics
+from labelchain.envs.datasets.catalogue import CATALOGUE, CatalogueEntry, verify_statistics
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.formats import Format, Source, recognise_files
-from labelchain.envs.datasets.parts import absolute, check_regular
+from labelchain.envs.datasets.parts import absolute, check_regular, looks_like_path
 from labelchain.envs.datasets.places import (
     canonical,
     entry_named,
@@ -33,6 +33,8 @@ _STORED: dict[Format, tuple[str, ...]] = {
     "libsvm": ("train.svm", "test.svm"),
 }
 """The names under which the files of each format are kept."""
+_FOLDERS = {"mulan", *(entry.folder for entry in CATALOGUE.values())}
+"""Where the sets of the catalogue are."""
 
 
 def add_dataset(name: str, files: Sequence[Path]) -> Path:
@@ -42,7 +44,8 @@ def add_dataset(name: str, files: Sequence[Path]) -> Path:
     set of the catalogue must have its published statistics. Any other name is free for data of your own.
 
     Args:
-        name: The data set's name: letters, digits, ``-``, ``_`` and ``.``; case does not matter.
+        name: The data set's name: letters, digits, ``-``, ``_`` and ``.``; case does not matter. Not one that
+            ends as files of data do, in ``.txt`` or so.
         files: All files of it, in any format that :func:`labelchain.envs.datasets.load_dataset` reads. Which
             has training and which test rows is told from their names.
 
@@ -68,6 +71,10 @@ def add_dataset(name: str, files: Sequence[Path]) -> Path:
         raise DatasetError(
             f"a data set cannot be called {name[:70]!r}; expected letters, digits, '-', '_' and '.'"
         )
+    if looks_like_path(name):
+        raise DatasetError(f"a data set cannot be called {name!r}, as a file could; leave the suffix out")
+    if entry is None and canonical(name) in _FOLDERS:
+        raise DatasetError(f"{name} is a folder of known sets; give your data another name")
     if (present := find_files(name)) is not None:
         raise DatasetError(
             f"{name} is here already: {present}; remove it first: labelchain datasets rm {name}"

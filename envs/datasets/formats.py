@@ -34,7 +34,7 @@ class Source:
             Classification Repository and LIBSVM: training and test file; ``"xc-splits"``: all rows, then the
             two split files.
         files: All of them, absolute.
-        name: The data set's name; ``None`` for the one in an ``.npz`` file.
+        name: The data set's name; ``None`` for the one in an ``.npz`` file by its path.
     """
 
     format: Format
@@ -130,7 +130,7 @@ def _recognise_folder(folder: Path) -> Source:
     if arffs:
         return Source("mulan", find_mulan_files(folder), folder.name)
     if len(files) == 1 and files[0].suffix.lower() == ".npz":
-        return Source("npz", tuple(files), None)
+        return Source("npz", tuple(files), folder.name)
     texts = [path for path in files if path.suffix.lower() in TEXT_SUFFIXES]
     if not texts:
         return Source("mulan", find_mulan_files(folder), folder.name)  # says which files a folder has

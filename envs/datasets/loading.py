@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from labelchain.envs.datasets.diagnostics import DIAGNOSTICS
 from labelchain.envs.datasets.digit_scenes import digit_scenes
 from labelchain.envs.datasets.formats import EXPECTED, Source, recognise
 from labelchain.envs.datasets.openml import read_openml
-from labelchain.envs.datasets.parts import TEXT_SUFFIXES, absolute, check_regular
+from labelchain.envs.datasets.parts import absolute, check_regular, looks_like_path
 from labelchain.envs.datasets.places import (
     available,
     by_hand,
@@ -66,7 +65,7 @@ def load_dataset(name_or_path: str | Path, test: str | Path | None = None) -> Mu
     name_or_path, test = _parts(name_or_path, test)
     if test is not None:
         return _load_path(Path(name_or_path), Path(test))
-    if isinstance(name_or_path, Path) or _looks_like_path(name_or_path):
+    if isinstance(name_or_path, Path) or looks_like_path(name_or_path):
         return _load_path(Path(name_or_path))
     if name_or_path.startswith(OPENML):
         return _load_openml(name_or_path.removeprefix(OPENML))
@@ -108,7 +107,7 @@ def source_name(name_or_path: str | Path, test: str | Path | None = None) -> str
     text = str(name_or_path)
     if text.startswith(OPENML):
         return text
-    is_path = isinstance(name_or_path, Path) or _looks_like_path(text)
+    is_path = isinstance(name_or_path, Path) or looks_like_path(text)
     is_name = not is_path and (
         entry_named(text) is not None or canonical(text) in DIAGNOSTICS or find_files(text) is not None
     )
@@ -151,15 +150,6 @@ def _parts(name_or_path: str | Path, test: str | Path | None) -> tuple[str | Pat
 
 def _located(path: str | Path) -> str:
     return str(absolute(Path(path).expanduser()))
-
-
-def _looks_like_path(text: str) -> bool:
-    separators = {"/", os.sep, os.altsep or os.sep}
-    return any(s in text for s in separators) or Path(text).suffix.lower() in (
-        ".npz",
-        ".arff",
-        *TEXT_SUFFIXES,
-    )
 
 
 def _load_path(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Sequence
@@ -62,6 +63,13 @@ def joined(
 def absolute(path: Path) -> Path:
     """A path from the root that keeps its own name: a link may lead to a file of any other."""
     return path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a text is taken for a path, not for the name of a data set."""
+    separators = {"/", os.sep, os.altsep or os.sep}
+    suffixes = (".npz", ".arff", *TEXT_SUFFIXES)
+    return any(separator in text for separator in separators) or Path(text).suffix.lower() in suffixes
 
 
 def name_of(path: Path) -> str:

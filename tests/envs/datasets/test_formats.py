@@ -189,7 +189,7 @@ def test_a_folder_with_the_files_of_one_set_is_recognised(name: str, tmp_path: P
     by_folder = load_dataset(folder)
     by_path = load_dataset(path, test)
     np.testing.assert_array_equal(by_folder.labels.toarray(), by_path.labels.toarray())
-    assert by_folder.name == ("set" if name == "npz" else "some-set")
+    assert by_folder.name == "some-set"
     files = sorted(file for file in folder.iterdir())
     assert set(recognise_files(files[::-1]).files) == set(recognise(folder).files)
 

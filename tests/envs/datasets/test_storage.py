@@ -96,7 +96,7 @@ def test_own_data_get_a_name_and_lose_it(data: Path, mine: Path, name: str) -> N
 def test_an_npz_file_can_be_added(data: Path, tmp_path: Path, dataset: Any) -> None:
     write_npz(dataset, tmp_path / "any.npz")
     add_dataset("any", [tmp_path / "any.npz"])
-    assert load_dataset("any").name == "random"
+    assert load_dataset("any").name == "any"  # as all sets that are kept; in the file it is "random"
     remove_files(files_to_remove("any"))
     assert left(data) == set()
 
@@ -177,6 +177,10 @@ def test_sets_without_published_files_must_have_their_statistics(
         ("../toy", ("meka.arff",), "a data set cannot be called '../toy'; expected letters"),
         (".toy", ("meka.arff",), "a data set cannot be called '.toy'"),
         ("", ("meka.arff",), "a data set cannot be called ''"),
+        ("my.DAT", ("meka.arff",), "a data set cannot be called 'my.DAT', as a file could"),
+        ("my.npz", ("meka.arff",), "a data set cannot be called 'my.npz', as a file could"),
+        ("Mulan", ("meka.arff",), "Mulan is a folder of known sets; give your data another name"),
+        ("tmc2007", ("meka.arff",), "tmc2007 is a folder of known sets; give your data another name"),
         ("toy", ("all.txt", "x_train.txt", "x_test.txt"), "expected a training and a test file, or"),
     ],
 )
