@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -16,7 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import ArrayLike, NDArray
 
 from labelchain.envs.chain_env import LabelChainEnv
-from labelchain.envs.datasets import MultilabelDataset
+from labelchain.envs.datasets import MultilabelDataset, source_name
 from labelchain.envs.metrics import checked_lists
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ def export_chains(
     Each episode emits the labels of a chain and then stops, unless it has ended before. Recorded are
     observations, actions, rewards and ends as the environment (with its wrappers) gives them and, in the
     infos, ``action_mask`` and ``index``, the row of the split. The data set says which environment it is of,
-    so that ``recover_environment()`` makes it again; not if it was made of a data set in memory, which has no
-    name.
+    so that ``recover_environment()`` makes it again, from any folder; not if it was made of a data set in
+    memory, which has no name.
 
     Args:
         dataset_id: Minari's name for it, ``"labelchain/scenes-v0"``. Minari keeps it in the folder that the
@@ -86,7 +85,7 @@ def _writable_spec(spec: EnvSpec | None) -> EnvSpec | None:
     source = spec.kwargs.get("dataset") if spec else None
     if spec is None or isinstance(source, MultilabelDataset):
         return None
-    return replace(spec, kwargs=spec.kwargs | {"dataset": str(source)}) if isinstance(source, Path) else spec
+    return spec if source is None else replace(spec, kwargs=spec.kwargs | {"dataset": source_name(source)})
 
 
 def _episodes(

@@ -1,5 +1,7 @@
 """Chains come back from a Minari data set as they were played."""
 
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -52,11 +54,13 @@ def test_the_environment_is_recovered_and_gives_the_same(scenes):
             assert again.step(action)[1] == reward
 
 
-def test_an_environment_made_of_a_path_is_recovered(dataset, tmp_path):
-    path = tmp_path.with_name("own.npz")
-    write_npz(dataset, path)
+@pytest.mark.parametrize("path", [Path("own.npz"), "own.npz"])
+def test_an_environment_made_of_a_path_is_recovered(dataset, path, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    write_npz(dataset, Path(path))
     env = gym.make("labelchain/Chain-v0", dataset=path)
     data = export_chains("labelchain/path-v0", env, np.array([[1]]), **ABOUT)
+    monkeypatch.chdir("/")
     assert (
         minari.load_dataset(data.id).recover_environment().unwrapped.dataset.fingerprint
         == dataset.fingerprint
