@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def read_openml(
             set or column, labels are not 0 and 1, or values are missing.
     """
     what = f"OpenML data set {name_or_id}"
-    is_id = isinstance(name_or_id, int) or name_or_id.isdigit()
+    is_id = isinstance(name_or_id, int) or re.fullmatch("[0-9]{1,18}", name_or_id) is not None
     chosen: dict[str, Any] = (
         {"data_id": int(name_or_id)} if is_id else {"name": name_or_id, "version": version}
     )

@@ -66,6 +66,12 @@ def test_by_number_and_with_columns(calls: list[dict[str, Any]]) -> None:
     assert "name" not in calls[0]
 
 
+@pytest.mark.parametrize("name", ["\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT FOUR}", "9" * 5000])
+def test_what_is_no_number_is_a_name(calls: list[dict[str, Any]], name: str) -> None:
+    read_openml(name)
+    assert calls[0]["name"] == name
+
+
 def test_splits(calls: list[dict[str, Any]]) -> None:
     data, again = read_openml("toy"), read_openml("toy")
     assert len(data.rows("test")) == 2
