@@ -100,8 +100,8 @@ class MultilabelDataset:
             train_rows: Row numbers of the training split.
             test_rows: Row numbers of the test split.
             validation_rows: Row numbers of the validation split, or ``None``.
-            label_names: One per label; by default the columns of the data frame, the names in the lists in
-                alphabetical order, or else ``"0"``, ``"1"``, ...
+            label_names: One per label, kept as text; by default the columns of the data frame, the names in
+                the lists in alphabetical order, or else ``"0"``, ``"1"``, ...
             feature_names: One per feature; by default the columns of the data frame.
             num_labels: How many labels there are, if ``labels`` are lists of label numbers (from 0).
             image_shape: ``(height, width)`` if each row is a picture.
@@ -125,7 +125,7 @@ class MultilabelDataset:
             raise DatasetError(
                 f"{name}: features have {x.shape[0]} rows but labels have {y.shape[0]}; they must be equal"
             )
-        names = tuple(str(i) for i in range(y.shape[1])) if label_names is None else tuple(label_names)
+        names = tuple(map(str, range(y.shape[1]) if label_names is None else label_names))
         check_names(name, "label", names, y.shape[1])
         if feature_names is not None:
             check_names(name, "feature", tuple(feature_names), x.shape[1], unique=False)
@@ -148,7 +148,7 @@ class MultilabelDataset:
             labels=y,
             splits=splits,
             label_names=names,
-            feature_names=None if feature_names is None else tuple(feature_names),
+            feature_names=None if feature_names is None else tuple(map(str, feature_names)),
             image_shape=image_shape,
             annotations=dict(annotations or {}),
         )

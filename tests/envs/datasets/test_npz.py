@@ -110,6 +110,15 @@ def save(folder: Path, contents: dict[str, Any]) -> Path:
     return path
 
 
+def test_names_that_are_numbers_are_kept_as_text(tmp_path: Path) -> None:
+    names: Any = {"label_names": [3, 7], "feature_names": np.array([10, 20])}
+    rows: Any = {"train_rows": [0, 1], "test_rows": [2]}
+    dataset = MultilabelDataset.from_arrays("n", np.ones((3, 2)), np.ones((3, 2), dtype=int), **rows, **names)
+    assert (dataset.label_names, dataset.feature_names) == (("3", "7"), ("10", "20"))
+    write_npz(dataset, tmp_path / "n.npz")
+    assert_same(read_npz(tmp_path / "n.npz"), dataset)
+
+
 def test_required_keys_are_enough(tmp_path: Path) -> None:
     dataset = read_npz(save(tmp_path, arrays()))
     assert dataset.name == "set"
