@@ -11,8 +11,11 @@ from scipy import sparse
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError, read_json, write_json
 from labelchain.envs import DatasetError, MultilabelDataset
+from labelchain.envs.datasets.arff_rows import shorten
 
 FILE = "columns.json"
+SHOWN = 3
+"""How many of the columns that differ a message names."""
 _MAY_LACK = {"zero_based": None, "feature_names": None}
 """What files of earlier versions do not hold, nor those of data sets without it."""
 
@@ -38,9 +41,7 @@ class Columns:
     @classmethod
     def of(cls, dataset: MultilabelDataset) -> Columns:
         """Those of a data set."""
-        names = dataset.feature_names
-        if names == tuple(map(str, range(dataset.num_features))):  # of a data frame whose columns have none
-            names = None
+        names = None if _count(dataset.feature_names) else dataset.feature_names  # as of data frames
         return cls(dataset.name, dataset.num_features, dataset.label_names, dataset.zero_based, names)
 
     def save(self, directory: Path) -> None:
@@ -75,20 +76,32 @@ class Columns:
         names = None if features is None else tuple(features)
         return cls(name, content["num_features"], tuple(labels), content["zero_based"], names)
 
-    def check_order(self, data: MultilabelDataset) -> None:
-        """Refuse data that have these columns in another order: a model tells them by their places.
+    def check_names(self, data: MultilabelDataset) -> None:
+        """Refuse data whose columns have other names, or another order: a model tells them by their places.
+
+        Names that only count the columns ("0", "1", ...) tell nothing, except of two sets of LIBSVM's text:
+        their labels are the numbers that occur. How many columns there are is not looked at.
 
         Raises:
-            DatasetError: If they do.
+            DatasetError: If the names differ where they tell something.
         """
         theirs = Columns.of(data)
-        for what in ("label_names", "feature_names"):
-            trained, names = getattr(self, what), getattr(theirs, what)
-            if None not in (trained, names) and trained != names and sorted(trained) == sorted(names):
-                raise DatasetError(
-                    f"{data.name} has the {what} of the training in another order, beginning with "
-                    f"{names[:3]} instead of {trained[:3]}; give them in that order"
-                )
+        of_text = None not in (self.zero_based, theirs.zero_based)
+        for what in ("label", "feature"):
+            trained, names = (getattr(columns, f"{what}_names") for columns in (self, theirs))
+            if trained is None or names is None or trained == names or len(trained) != len(names):
+                continue
+            if sorted(trained) != sorted(names) and not of_text and (_count(trained) or _count(names)):
+                continue
+            differ = [
+                f"{names[column]!r} instead of {trained[column]!r}"
+                for column in range(len(names))
+                if names[column] != trained[column]
+            ]
+            raise DatasetError(
+                f"{data.name} does not have the {what}s of the training in their order: it has "
+                f"{shorten(differ, SHOWN)}; give data with the columns of the training"
+            )
 
     def without_rows(self) -> MultilabelDataset:
         """A stand-in for the data set, for what looks at its shape alone: one row of nothing."""
@@ -99,6 +112,11 @@ class Columns:
             {split: np.zeros(1, dtype=np.int64) for split in ("train", "validation", "test")},
             self.label_names,
         )
+
+
+def _count(names: tuple[str, ...] | None) -> bool:
+    """Whether they only count the columns, from 0, as data sets name columns without names."""
+    return names is not None and names == tuple(map(str, range(len(names))))
 
 
 def _are_texts(values: object, count: int | None = None) -> bool:

@@ -42,7 +42,7 @@ def open_trained(
         UsageError: If there is a test file without data, or the run learned from arrays in memory and no
             data are given.
         RunError: If the run is not finished or damaged.
-        DatasetError: If the data cannot be loaded, or have their columns in another order than in training.
+        DatasetError: If the data cannot be loaded, or do not have the columns of the training.
     """
     if test is not None and dataset is None:
         raise UsageError("--test goes with --dataset, the training file")
@@ -55,7 +55,7 @@ def open_trained(
     data = load(dataset or run.dataset, test)
     columns = Columns.load(run_directory)
     if columns is not None:
-        columns.check_order(data)
+        columns.check_names(data)
     return Trained(run, data, learner_named(run.learner).load(run, data))
 
 
