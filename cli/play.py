@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 
 from labelchain.agents.runs import Run
-from labelchain.baselines.learners import learner_named
 from labelchain.cli.errors import UsageError
+from labelchain.cli.trained import model_for
 from labelchain.envs import ENV_IDS, LabelChainEnv
 from labelchain.envs.files import written_beside
 
@@ -41,13 +41,17 @@ def chain_of(policy: str, env: LabelChainEnv, features: np.ndarray, seed: int) -
         env: The environment; it has been reset.
         features: ``(num_features,)`` the input.
         seed: Seeds random actions.
+
+    Raises:
+        RunError: If the run is not finished or damaged.
+        DatasetError: If the data do not have the columns of its training.
     """
     stop = env.dataset.num_labels
     if policy == "random":
         actions: list[int] = np.random.default_rng(seed).permutation(stop + 1).tolist()
         return actions
     run = Run.open(Path(policy))
-    chain = learner_named(run.learner).load(run, env.dataset).predict(features[None]).chains[0]
+    chain = model_for(run, env.dataset).predict(features[None]).chains[0]
     return [*chain[chain >= 0].tolist(), stop]
 
 

@@ -53,10 +53,20 @@ def open_trained(
             "ChainClassifier itself"
         )
     data = load(dataset or run.dataset, test)
-    columns = Columns.load(run_directory)
+    return Trained(run, data, model_for(run, data))
+
+
+def model_for(run: Run, data: MultilabelDataset) -> Predictor:
+    """The model of a finished run, for data that are shown to have its columns.
+
+    Raises:
+        RunError: If the run is not finished or damaged.
+        DatasetError: If the data do not have the columns of the training.
+    """
+    columns = Columns.load(run.directory)
     if columns is not None:
         columns.check_names(data)
-    return Trained(run, data, learner_named(run.learner).load(run, data))
+    return learner_named(run.learner).load(run, data)
 
 
 def read_as(model: Predictor, decoding: Decoding, run: Run) -> Predictor:

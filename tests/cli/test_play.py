@@ -1,10 +1,13 @@
 """``labelchain play``: an episode in the terminal or as a GIF."""
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from labelchain.cli.app import app
+from labelchain.envs.datasets import write_npz
 
 
 def run(*arguments):
@@ -28,6 +31,20 @@ def test_a_trained_run_plays(tmp_path):
     result = run("play", "labelchain/DigitScenes-v0", "--policy", out, "--index", 0)
     assert result.exit_code == 0, result.output
     assert result.output.count("step ") == 5  # three labels and STOP
+
+
+def test_a_run_plays_data_with_its_columns_alone(tmp_path, dataset):
+    for name, labels in (("own", "abcde"), ("other", "abcdf")):
+        write_npz(replace(dataset, label_names=tuple(labels)), tmp_path / f"{name}.npz")
+    out = tmp_path / "run"
+    assert run("train", "popularity", tmp_path / "own.npz", "--out", out).exit_code == 0
+    own, other = (
+        run("play", "labelchain/Chain-v0", "--dataset", tmp_path / f"{name}.npz", "--policy", out)
+        for name in ("own", "other")
+    )
+    assert own.exit_code == 0, own.output
+    assert other.exit_code == 1
+    assert "does not have the labels of the training in their order: it has 'f' instead" in other.stderr
 
 
 def test_a_gif_has_a_frame_per_step(tmp_path):
