@@ -11,6 +11,15 @@ from labelchain.envs.datasets import MultilabelDataset
 
 Scaling = Literal["unit-rows", "standard", "none"]
 
+ROUNDING = 10 * torch.finfo(torch.float64).eps
+"""A feature whose deviation is at most this share of its mean is constant: the sums themselves err so."""
+
+SMALLEST_DEVIATION = torch.finfo(torch.float32).tiny
+"""A feature with less of it is constant, too: one divided by less may be infinite in float32."""
+
+SHORTEST = 1e-12
+"""Of shorter rows, squares in float32 lose what counts."""
+
 
 class InputScaler(nn.Module):
     """Scale inputs as the training rows ask for; part of the network, so that it is saved with it.
@@ -33,17 +42,30 @@ class InputScaler(nn.Module):
         if self.scaling != "standard":
             return
         features = torch.from_numpy(dataset.dense_features(dataset.rows("train"))).double()
-        deviation = features.std(dim=0, correction=0)
-        self.mean.copy_(features.mean(dim=0))
-        self.scale.copy_(1.0 / torch.where(deviation > 1e-8, deviation, torch.ones_like(deviation)))
+        deviation, mean = features.std(dim=0, correction=0), features.mean(dim=0)
+        varies = (deviation > ROUNDING * mean.abs()) & (deviation >= SMALLEST_DEVIATION)
+        self.mean.copy_(mean)
+        self.scale.copy_(1.0 / torch.where(varies, deviation, torch.ones_like(deviation)))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scale ``(n, num_features)``."""
         if self.scaling == "unit-rows":
-            return nn.functional.normalize(features, dim=-1)
+            return _of_unit_length(features)
         if self.scaling == "standard":
             return (features - self.mean) * self.scale
         return features
+
+
+def _of_unit_length(rows: Tensor) -> Tensor:
+    """Rows divided by their length; one of zeros alone stays as it is."""
+    length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+    scaled: Tensor = rows / length.clamp_min(SHORTEST)
+    extreme = ((length < SHORTEST) | length.isinf()).squeeze(-1)
+    if extreme.any():  # too much or too little for float32 when it is squared
+        precise = rows[extreme].double()
+        of_them = torch.linalg.vector_norm(precise, dim=-1, keepdim=True)
+        scaled[extreme] = torch.where(of_them > 0, precise / of_them, precise).to(scaled.dtype)
+    return scaled
 
 
 def scaling_for(dataset: MultilabelDataset) -> Scaling:

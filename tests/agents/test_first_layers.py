@@ -39,3 +39,5 @@ def test_networks_on_rows_of_words_begin_as_their_layers_do() -> None:
         begun = network.logits(network.start(words))
         given_nothing = network(words, torch.zeros(9, 0, dtype=torch.int64))[0][:, 0]
         torch.testing.assert_close(begun, given_nothing)
+        for factor in (1e-15, 1e30):
+            torch.testing.assert_close(network.logits(network.start(words * factor)), begun)

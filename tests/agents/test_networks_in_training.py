@@ -1,5 +1,7 @@
 """The chain network while it learns: dropout masks, padding, what the value head may change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -151,6 +153,36 @@ def test_a_constant_column_becomes_zero_and_its_neighbour_standard(constant):
     assert scaled[:, 1].std(correction=0).item() == pytest.approx(1.0, abs=1e-4)
 
 
+def test_extreme_rows_leave_the_others_as_they_are():
+    rows = torch.randn(5, 4)
+    alone = InputScaler(4, "unit-rows")(rows)
+    torch.testing.assert_close(alone, torch.nn.functional.normalize(rows), rtol=0, atol=0)
+    beside = torch.cat([torch.full((1, 4), 1e30), rows, torch.full((1, 4), 1e-30), torch.zeros(1, 4)])
+    scaled = InputScaler(4, "unit-rows")(beside)
+    torch.testing.assert_close(scaled[1:6], alone, rtol=0, atol=0)
+    torch.testing.assert_close(scaled[[0, 6]], torch.full((2, 4), 0.5))
+    assert scaled[7].eq(0).all()
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e-20, 1e-36, 1e30])
+def test_features_become_standard_whatever_their_unit(make_dataset, factor):
+    data = make_dataset()
+    scaled = []
+    for features in (data.features, (data.features.astype(np.float64) * factor).astype(np.float32)):
+        scaler = InputScaler(6, "standard")
+        scaler.fit(replace(data, features=features))
+        scaled.append(scaler(torch.from_numpy(features)))
+    torch.testing.assert_close(*scaled, atol=1e-5, rtol=1e-5)
+
+
+def test_features_too_small_for_a_finite_scale_count_as_constant(make_dataset):
+    data = make_dataset()
+    scaler = InputScaler(6, "standard")
+    scaler.fit(replace(data, features=data.features * np.float32(1e-40)))
+    assert scaler.scale.eq(1).all()
+    assert scaler(torch.from_numpy(data.features)).isfinite().all()
+
+
 def test_only_training_rows_decide_the_scaling(make_dataset):
     data = make_dataset()
     far = data.features.copy()
@@ -163,8 +195,9 @@ def test_only_training_rows_decide_the_scaling(make_dataset):
 
 
 def test_unit_rows_have_unit_length_whatever_their_size():
-    scaled = InputScaler(3, "unit-rows")(torch.tensor([[3.0, 0.0, 4.0], [3e-3, 0.0, 4e-3]]))
-    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.0, 0.8]]).expand(2, -1))
+    sizes = torch.tensor([1.0, 1e-3, 1e-13, 1e-30, 1e-37, 1e20, 8e37])
+    scaled = InputScaler(3, "unit-rows")(torch.outer(sizes, torch.tensor([3.0, 0.0, 4.0])))
+    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.0, 0.8]]).expand(len(sizes), -1))
     features = torch.randn(2, 3)
     assert InputScaler(3, "none")(features) is features
 
