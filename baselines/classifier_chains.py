@@ -18,7 +18,9 @@ from scipy.special import expit
 from labelchain.agents.plain_values import fields_of
 from labelchain.agents.runs import Progress, Run
 from labelchain.baselines.scores import (
+    FLOATS,
     Arrays,
+    Floats,
     checked_array,
     fit_label,
     load_arrays,
@@ -38,18 +40,19 @@ class ClassifierChains:
     """One or more chains; their probabilities are averaged, a label is predicted above 1/2.
 
     Args:
-        weights: ``(chains, num_features, num_labels)`` float32, labels in the order of the chain.
+        weights: ``(chains, num_features, num_labels)`` float32 or float64, as scores are to be; labels in the
+            order of the chain.
         links: ``(chains, num_labels, num_labels)`` float32: what label ``i`` of a chain adds to the score of
             its label ``j``; 0 unless ``i < j``.
-        bias: ``(chains, num_labels)`` float32.
+        bias: ``(chains, num_labels)``, of the type of the weights.
         order: ``(chains, num_labels)`` int64, a permutation of the labels each.
     """
 
     def __init__(
         self,
-        weights: NDArray[np.float32],
+        weights: Floats,
         links: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        bias: Floats,
         order: NDArray[np.int64],
     ) -> None:
         self.weights = weights
@@ -85,11 +88,11 @@ class ClassifierChains:
 
         def build(arrays: Arrays) -> ClassifierChains:
             fields_of(arrays, ("weights", "links", "bias", "order"), "it")
-            weights = checked_array(arrays, "weights", np.float32, (None, None, None))
+            weights = checked_array(arrays, "weights", FLOATS, (None, None, None))
             chains, _, labels = weights.shape
-            links = checked_array(arrays, "links", np.float32, (chains, labels, labels))
-            bias = checked_array(arrays, "bias", np.float32, (chains, labels), infinite=True)
-            order = checked_array(arrays, "order", np.int64, (chains, labels))
+            links = checked_array(arrays, "links", (np.float32,), (chains, labels, labels))
+            bias = checked_array(arrays, "bias", FLOATS, (chains, labels), infinite=True)
+            order = checked_array(arrays, "order", (np.int64,), (chains, labels))
             if not (np.sort(order, axis=1) == np.arange(labels)).all():
                 raise ValueError("order must be a permutation of the labels in each row")
             return cls(weights, links, bias, order)
@@ -105,9 +108,9 @@ def train_classifier_chains(num_chains: int, run: Run, dataset: MultilabelDatase
     num_features, num_labels = features.shape[1], labels.shape[1]
     rng = np.random.default_rng(run.seed)
     order = np.stack([rng.permutation(num_labels) for _ in range(num_chains)])
-    weights = np.zeros((num_chains, num_features, num_labels), dtype=np.float32)
+    weights: list[NDArray[Any]] = []
+    bias: list[NDArray[Any]] = []
     links = np.zeros((num_chains, num_labels, num_labels), dtype=np.float32)
-    bias = np.zeros((num_chains, num_labels), dtype=np.float32)
     for chain in range(num_chains):
         ordered = labels[:, order[chain]]
         both = _beside(features, ordered)
@@ -117,9 +120,12 @@ def train_classifier_chains(num_chains: int, run: Run, dataset: MultilabelDatase
             width = num_features + place
             coefficients[:width, place], intercepts[place] = fit_label(both[:, :width], ordered[:, place])
             progress((chain + (place + 1) / num_labels) / num_chains, "labels")
-        weights[chain], bias[chain] = unscaled(coefficients[:num_features], intercepts)
+        of_features, of_nothing = unscaled(coefficients[:num_features], intercepts)
+        weights.append(of_features)
+        bias.append(of_nothing)
         links[chain] = coefficients[num_features:]
-    return save_scores(run, dataset, ClassifierChains(weights, links, bias, order), begun, progress)
+    model = ClassifierChains(np.stack(weights), links, np.stack(bias), order)
+    return save_scores(run, dataset, model, begun, progress)
 
 
 train_classifier_chain = partial(train_classifier_chains, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from labelchain.envs.metrics import RANKED, Predictions
 
 Model = TypeVar("Model")
 Arrays = Mapping[str, NDArray[Any]]
+Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+FLOATS = (np.float32, np.float64)
 
 
 class ScoreModel(Protocol):
@@ -43,14 +45,12 @@ class LinearScores:
     """Scores ``x W + b``; the best five are the ranking, those above a threshold the label set.
 
     Args:
-        weights: ``(num_features, num_labels)`` float32.
-        bias: ``(num_labels,)`` float32.
+        weights: ``(num_features, num_labels)`` float32 or float64, as scores are to be.
+        bias: ``(num_labels,)``, of the same type.
         threshold: A label is predicted if its score is above.
     """
 
-    def __init__(
-        self, weights: NDArray[np.float32], bias: NDArray[np.float32], threshold: float = 0.0
-    ) -> None:
+    def __init__(self, weights: Floats, bias: Floats, threshold: float = 0.0) -> None:
         self.weights = weights
         self.bias = bias
         self.threshold = threshold
@@ -59,13 +59,13 @@ class LinearScores:
         """Predict for ``(n, num_features)``; label sets by descending score."""
         return predictions_of_scores(self._scores(features), self.threshold)
 
-    def label_scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def label_scores(self, features: NDArray[np.float32]) -> Floats:
         """The logistic function of the scores above the threshold, ``(n, num_labels)``."""
-        sure: NDArray[np.float32] = expit(self._scores(features) - np.float32(self.threshold))
+        sure: Floats = expit(self._scores(features) - np.float32(self.threshold))
         return sure
 
-    def _scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = features @ self.weights + self.bias
+    def _scores(self, features: NDArray[np.float32]) -> Floats:
+        scores: Floats = features @ self.weights + self.bias
         return scores
 
     def save(self, path: Path) -> None:
@@ -82,9 +82,9 @@ class LinearScores:
 
         def build(arrays: Arrays) -> LinearScores:
             fields_of(arrays, ("weights", "bias", "threshold"), "it")
-            weights = checked_array(arrays, "weights", np.float32, (None, None))
-            bias = checked_array(arrays, "bias", np.float32, (weights.shape[1],), infinite=True)
-            return cls(weights, bias, float(checked_array(arrays, "threshold", np.float64, ())))
+            weights = checked_array(arrays, "weights", FLOATS, (None, None))
+            bias = checked_array(arrays, "bias", FLOATS, (weights.shape[1],), infinite=True)
+            return cls(weights, bias, float(checked_array(arrays, "threshold", (np.float64,), ())))
 
         return load_arrays(path, build)
 
@@ -105,9 +105,13 @@ def save_arrays(path: Path, **arrays: Any) -> None:
 
 
 def checked_array(
-    arrays: Arrays, name: str, kind: type, shape: tuple[int | None, ...], infinite: bool = False
+    arrays: Arrays,
+    name: str,
+    kinds: tuple[type, ...],
+    shape: tuple[int | None, ...],
+    infinite: bool = False,
 ) -> NDArray[Any]:
-    """An array of a file, of a type and a shape (``None``: any size but 0), without NaN.
+    """An array of a file, of one of some types and a shape (``None``: any size but 0), without NaN.
 
     Raises:
         ValueError: If it is something else; infinite numbers are refused unless they are allowed.
@@ -117,10 +121,11 @@ def checked_array(
         size == wanted or (wanted is None and size > 0)
         for size, wanted in zip(array.shape, shape, strict=True)
     )
-    if array.dtype != kind or not fits:
+    if array.dtype not in kinds or not fits:
         sizes = ", ".join("any" if size is None else str(size) for size in shape)
+        types = " or ".join(kind.__name__ for kind in kinds)
         raise ValueError(
-            f"{name} must be of {kind.__name__} and shape ({sizes}), got {array.dtype} and {array.shape}"
+            f"{name} must be of {types} and shape ({sizes}), got {array.dtype} and {array.shape}"
         )
     if np.isnan(array).any() or not (infinite or np.isfinite(array).all()):
         raise ValueError(f"{name} has values that are not finite")
@@ -167,22 +172,24 @@ def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progr
     return save_scores(run, dataset, LinearScores(*unscaled(weights, bias)), begun, progress)
 
 
-Unscaled = Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Unscaled = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[Floats, Floats]]
 
 
 def scaled_rows(dataset: MultilabelDataset) -> tuple[Any, Unscaled]:
-    """The features of the training rows, standardised if dense; and what undoes it in weights and bias."""
+    """The features of the training rows, standardised if dense; and what undoes it in weights and bias.
+
+    What undoes it keeps float64: of a feature far from zero, such as a time in seconds, the mean's share of
+    the bias takes away what float32 has of the digits that tell rows apart.
+    """
     features = dataset.features[dataset.rows("train")]
     if dataset.is_sparse:
         return features, lambda weights, bias: (weights.astype(np.float32), bias.astype(np.float32))
     scaler = StandardScaler()
     features = scaler.fit_transform(features)
 
-    def unscaled(
-        weights: NDArray[Any], bias: NDArray[Any]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def unscaled(weights: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[Floats, Floats]:
         weights = weights / scaler.scale_[:, None]
-        return weights.astype(np.float32), (bias - scaler.mean_ @ weights).astype(np.float32)
+        return weights, bias - scaler.mean_ @ weights
 
     return features, unscaled
 

@@ -1,6 +1,7 @@
 """Classical baselines: label sets of the right size, scores of the right model, files that are refused."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from labelchain.agents.runs import RunError
+from labelchain.baselines.classifier_chains import ClassifierChains, train_classifier_chain
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
 from labelchain.envs import MultilabelDataset
 
@@ -55,6 +57,23 @@ def test_decisions_equal_one_vs_rest(make_run, make_dataset, sparse):
         assert chain.tolist() == [*labels, *[-1] * (len(chain) - len(labels))]
     np.testing.assert_array_equal(predicted[clear], (scores > 0)[clear])
     assert predictions.ranking.shape == (len(test), 5)
+
+
+@pytest.mark.parametrize(
+    ("train", "kind"), [(train_binary_relevance, LinearScores), (train_classifier_chain, ClassifierChains)]
+)
+def test_a_feature_far_from_zero_counts_as_one_that_is_near(make_run, make_dataset, train, kind):
+    """Such as a time in seconds since 1970."""
+    near = make_dataset(num_rows=240, num_features=3, num_labels=3)
+    near = replace(near, features=near.features.round(2) * 4096)
+    far = replace(near, features=near.features + np.float32(2**30))
+    scores = []
+    for data in (near, far):
+        run = make_run("binary-relevance")
+        train(run, data, silent)
+        model = kind.load(run.directory / "scores.npz")
+        scores.append(model.label_scores(data.dense_features(data.rows("test"))))
+    assert np.abs(scores[0] - scores[1]).max() < 0.02
 
 
 @pytest.mark.parametrize("num_labels", [1, 2, 3])

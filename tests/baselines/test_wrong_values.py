@@ -29,12 +29,13 @@ def written(path, change, **arrays):
     [
         ({"weights": WEIGHTS * np.nan}, "weights has values that are not finite"),
         ({"weights": WEIGHTS * np.inf}, "weights has values that are not finite"),
-        ({"weights": WEIGHTS.astype(np.float64)}, "weights must be of float32 and shape"),
-        ({"weights": WEIGHTS[:0]}, "weights must be of float32 and shape"),
+        ({"weights": WEIGHTS.astype(int)}, "weights must be of float32 or float64 and shape"),
+        ({"weights": WEIGHTS[:0]}, "weights must be of float32 or float64 and shape"),
         ({"bias": WEIGHTS[0]}, None),
+        ({"weights": WEIGHTS.astype(float), "bias": np.ones(2)}, None),
         (
             {"bias": np.ones(3, np.float32)},
-            r"bias must be of float32 and shape \(2\), got float32 and \(3,\)",
+            r"bias must be of float32 or float64 and shape \(2\), got float32 and \(3,\)",
         ),
         ({"bias": BIAS * np.float32(np.nan)}, "bias has values that are not finite"),
         ({"threshold": np.float64(np.inf)}, "threshold has values that are not finite"),
@@ -60,7 +61,7 @@ def test_scores(tmp_path, change, message):
         ({"order": np.array([[0, 2]])}, "order must be a permutation"),
         ({"order": np.array([[0, 1]], np.int32)}, "order must be of int64"),
         ({"links": np.zeros((1, 2, 3), np.float32)}, "links must be of float32 and shape"),
-        ({"bias": BIAS}, "bias must be of float32 and shape"),
+        ({"bias": BIAS}, "bias must be of float32 or float64 and shape"),
     ],
 )
 def test_classifier_chains(tmp_path, change, message):
