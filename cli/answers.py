@@ -78,7 +78,10 @@ def explain(
         from labelchain.baselines.explanation import explain as explained
         from labelchain.cli.explain import print_explanation
         from labelchain.cli.trained import open_trained
+        from labelchain.envs.files import check_output
 
+        for path in filter(None, (png, html)):
+            check_output(path)
         run, data, model = open_trained(run_dir, dataset, test)
         explanation = explained(model, data, split, index, top, run.learner)
         print_explanation(console, explanation)

@@ -13,7 +13,7 @@ from labelchain.agents.runs import Run
 from labelchain.cli.errors import UsageError
 from labelchain.cli.trained import model_for
 from labelchain.envs import ENV_IDS, LabelChainEnv
-from labelchain.envs.files import written_beside
+from labelchain.envs.files import check_output, written_beside
 
 FRAME_MILLISECONDS = 900
 
@@ -70,7 +70,10 @@ def play_episode(
 
     Raises:
         UsageError: If the index is no row of the split.
+        OSError: If ``gif`` is no path of a file.
     """
+    if gif is not None:
+        check_output(gif)
     try:
         _, info = env.reset(seed=seed, options=None if index is None else {"index": index})
     except ValueError as error:

@@ -26,7 +26,7 @@ from labelchain.cli.data import load
 from labelchain.cli.errors import UsageError, working
 from labelchain.cli.trained import read_as
 from labelchain.envs.datasets.feature_rows import feature_rows
-from labelchain.envs.files import written_beside
+from labelchain.envs.files import check_output, written_beside
 from labelchain.envs.metrics import RANKED, RANKING_METRICS
 
 Format = Literal["csv", "jsonl"]
@@ -59,10 +59,13 @@ def predict_file(
     Raises:
         UsageError: If the model or the labels do not go with what is asked.
         DatasetError: If the file cannot be read or does not fit the model.
+        OSError: If ``out`` is no path of a file.
         RunError: If the run is not finished or damaged.
     """
     if DECIDES[decoding][0] not in RANKING_METRICS:
         raise UsageError(f"decoding {decoding!r} does not rank: take chain, first-step or sampled-chains")
+    if out is not None:
+        check_output(out)
     torch.set_num_threads(1)  # the same sums whatever the number of cores, as in training
     run = Run.open(run_directory, device)
     model = open_model(run, load)

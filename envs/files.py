@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -17,21 +18,40 @@ if sys.platform != "win32":  # there, what a killed process left stays
 _PREFIX = ".unfinished-"
 
 
+def check_output(path: Path) -> None:
+    """Refuse a path where there is something else than a file: to be asked before long work, too.
+
+    Raises:
+        OSError: If it is that of a folder, or of a pipe or a device, which must not be replaced by a file.
+    """
+    expected = "expected the path of a file to write, got"
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"{expected} a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, f"{expected} a pipe or a device", str(path))
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it into place on success, remove it on any failure.
 
     A reader sees the old file or the new one, never a part, even if the process is killed. What a killed
-    process leaves is hidden, and goes with :func:`remove_unfinished`.
+    process leaves is hidden, and goes with :func:`remove_unfinished`. A link stays one: the file is written
+    where it points.
+
+    Raises:
+        OSError: As :func:`check_output`, or if the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = _new_and_ours(lambda: _new_file(path))
+    check_output(path)
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = _new_and_ours(lambda: _new_file(target.parent, path))
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         grant_usual_access(temporary)
-        temporary.replace(path)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -90,8 +110,9 @@ def remove_unfinished(folder: Path) -> None:
                 os.close(handle)
 
 
-def _new_file(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{_PREFIX}{path.stem}.", suffix=path.suffix)
+def _new_file(folder: Path, path: Path) -> Path:
+    """A temporary file for that path, with its suffix, by which writers of pictures choose the format."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f"{_PREFIX}{path.stem}.", suffix=path.suffix)
     os.close(handle)
     return Path(name)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -214,6 +215,21 @@ def test_wrong_use_is_one_clear_error(trained, npz, tmp_path, make_dataset):
     unfinished = Run(tmp_path / "begun", "always-random", str(npz), 0, made.settings)
     unfinished.create()
     assert_error(run("predict", unfinished.directory, npz), 1, "model.pt does not exist")
+
+
+def test_an_output_that_is_no_file_is_refused_before_any_work(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    missing = tmp_path / "none"  # that it is not there would be found next
+    for command in (
+        ("predict", missing, missing, "--out"),
+        ("explain", missing, "--index", 0, "--png"),
+        ("explain", missing, "--index", 0, "--html"),
+        ("play", "labelchain/DigitScenes-v0", "--policy", missing, "--gif"),
+    ):
+        for output, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "a pipe or a device")):
+            expected = f"expected the path of a file to write, got {what}: {output}"
+            assert_error(run(*command, output), 1, expected)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_columns_must_be_whole(tmp_path):

@@ -1,6 +1,7 @@
 """Files that are written beside and renamed, and what a killed process leaves of them."""
 
 import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,34 @@ def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
     holder.communicate()
     with held(tmp_path) as ours:
         assert ours
+
+
+def test_a_link_stays_one_and_its_file_is_written(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "real").write_text("old")
+    links = {"kept.csv": "deep/real", "begun.csv": "new/real"}
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(target)
+        with written_beside(tmp_path / link) as temporary:
+            temporary.write_text(link)
+            assert temporary.suffix == ".csv"  # by which some writers choose a format
+        assert (tmp_path / link).is_symlink()
+        assert (tmp_path / target).read_text() == link
+        assert [path.name for path in (tmp_path / target).parent.iterdir()] == ["real"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name, what in (("folder", "a folder"), ("pipe", "a pipe or a device"), ("link", "a pipe or a dev")):
+        with (
+            pytest.raises(OSError, match=f"expected the path of a file to write, got {what}.*: .*{name}'"),
+            written_beside(tmp_path / name),
+        ):
+            raise AssertionError
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_failure_leaves_nothing(tmp_path):
