@@ -50,7 +50,7 @@ def write_figure(results: Results, path: Path) -> None:
     title = f"{results['dataset']}, test split, per cent: one dot per seed, mean and 95 % interval"
     if not results["learners"].keys().isdisjoint(FOUR_ORDERS):
         title += f"; dashed: {best_orders(results)}"
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)  # a path may hold dollars
     save(figure, path)
 
 

@@ -48,8 +48,8 @@ def test_datasets_lists_the_catalogue():
     assert "4,880" in result.output
 
 
-def test_square_brackets_are_no_markup(tmp_path, npz):
-    folder = tmp_path / "[" / "x]"  # [/x] in its path
+def test_brackets_and_dollars_are_no_markup(tmp_path, npz):
+    folder = tmp_path / "[" / "x]" / "$a__b$"  # [/x] in its path, and mathematics that is none
     folder.mkdir(parents=True)
     path = npz.rename(folder / "we[i]rd.npz")
     assert run("datasets", "show", path).exit_code == 0
