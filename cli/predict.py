@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.markup import escape
 
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.devices import CPU
@@ -133,7 +134,7 @@ def _lines(
                 yield "".join(json.dumps(row) + "\n" for row in rows)
             done += len(features)
             if status is not None:
-                status.update(f"predicting {path}: {done:,} rows")
+                status.update(escape(f"predicting {path}: {done:,} rows"))
 
 
 def _rows(

@@ -56,6 +56,9 @@ def test_brackets_and_dollars_are_no_markup(tmp_path, npz):
     result = run("compare", path, "--learners", "popularity", "--out", folder / "out")
     assert result.exit_code == 0, result.output
     assert "we[i]rd.npz, test split" in result.output
+    made = folder / "out" / "popularity" / "seed-0"
+    result = run("predict", made, path, "--out", folder / "answers.csv")
+    assert result.exit_code == 0, result.output
 
 
 def test_train_then_evaluate_gives_the_same_metrics(tmp_path, npz):
