@@ -19,7 +19,13 @@ from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.devices import random_state_kept, seed_random
 from labelchain.agents.gradient_step import check_optimiser, gradient_step, optimiser_of, state_on_cpu
 from labelchain.agents.likelihood import Batch, Objective, shuffled_batches
-from labelchain.agents.network_records import Record, check_same_shape, network_of, record_of
+from labelchain.agents.network_records import (
+    LARGEST_WEIGHT,
+    Record,
+    check_same_shape,
+    network_of,
+    record_of,
+)
 from labelchain.agents.networks import make_network
 from labelchain.agents.plain_values import check_number, fields_of
 from labelchain.agents.rollouts import training_figures
@@ -84,7 +90,7 @@ def train(
         The number of inputs seen.
 
     Raises:
-        RunError: If the loss is not finite, or ``last.pt`` is damaged.
+        RunError: If the loss is not finite, a weight too large, or ``last.pt`` is damaged.
     """
     phases = [phase for phase in phases if phase.epochs > 0]
     total = sum(phase.epochs for phase in phases)
@@ -243,8 +249,10 @@ def _epoch(
                 gradient_step(network, state.optimiser, loss, run.settings.clip)
             except FloatingPointError as error:
                 raise _blown_up(run, state, f"gradient of {run.learner} is not finite", where) from error
-    if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-        raise _blown_up(run, state, f"weights of {run.learner} became infinite", "its last batch")
+    if not all(bool((weights.abs() <= LARGEST_WEIGHT).all()) for weights in network.parameters()):
+        raise _blown_up(
+            run, state, f"weights of {run.learner} rose above {LARGEST_WEIGHT:g}", "its last batch"
+        )
     means = {name: float(np.mean(values)) for name, values in figures.items()}
     means["env_steps"] = float(sum(figures["env_steps"]))
     means["learning_rate"] = state.optimiser.param_groups[0]["lr"]
@@ -252,7 +260,7 @@ def _epoch(
 
 
 def _blown_up(run: Run, state: _TrainingState, what: str, where: str) -> RunError:
-    """The error of a training that came to numbers that are not finite."""
+    """The error of a training that came to numbers that are not finite, or too large to be a model's."""
     last_good = f"; epoch {state.epoch} is in {run.directory / 'last.pt'}" if state.epoch else ""
     return RunError(
         f"the {what} in epoch {state.epoch + 1}, {where}{last_good}; try a lower learning rate in another "
