@@ -135,6 +135,8 @@ def _lines(
             done += len(features)
             if status is not None:
                 status.update(escape(f"predicting {path}: {done:,} rows"))
+    if form == "csv" and not done:  # a table without rows has its headings
+        yield _csv([HEADINGS])
 
 
 def _rows(

@@ -91,6 +91,19 @@ def test_another_decoding_changes_rankings_only(trained, npz, tmp_path):
     assert lines["chain"] != lines["sampled-chains"]
 
 
+def test_a_file_without_rows_gives_an_empty_table(trained, tmp_path):
+    attributes = "".join(f"@attribute x{i} real\n" for i in range(6))
+    (tmp_path / "none.arff").write_text(f"@relation none\n{attributes}@data\n")
+    predicted = [
+        run("predict", trained("popularity").directory, tmp_path / "none.arff", "--format", form)
+        for form in ("csv", "jsonl")
+    ]
+    assert [each.exit_code for each in predicted] == [0, 0]
+    heading, jsonl = (each.stdout for each in predicted)
+    assert heading.splitlines() == ["row,labels,probabilities,rank_1,rank_2,rank_3,rank_4,rank_5"]
+    assert jsonl == ""
+
+
 def test_a_run_predicts_without_the_data_it_learned_from(trained, npz, tmp_path):
     made = trained("always-random")
     before = run("predict", made.directory, npz).stdout
