@@ -212,7 +212,10 @@ def _split_files(path: Path) -> tuple[Path, Path]:
         ) from None
 
 
-_TEST_NEEDED = "expected a test file too: give it by --test FILE (in Python, test=FILE)"
+_TEST_NEEDED = (
+    "expected a test file too: give it by --test FILE (in Python, test=FILE; play and environments take both "
+    'as \'["TRAIN", "TEST"]\')'
+)
 
 
 def _needed(path: Path, test: Path | None) -> Path:

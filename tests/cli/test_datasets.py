@@ -226,6 +226,15 @@ def test_training_and_test_file_by_path(
     assert_error(run("evaluate", out), 1, "no such file or folder", "small_test.txt")
 
 
+def test_play_takes_a_training_and_a_test_file_as_its_message_says(text_files: tuple[Path, Path]) -> None:
+    alone = run("play", "labelchain/Chain-v0", "--dataset", text_files[0])
+    assert_error(
+        alone, 1, "expected a test file too", """play and environments take both as '["TRAIN", "TEST"]'"""
+    )
+    played = run("play", "labelchain/Chain-v0", "--dataset", json.dumps([str(path) for path in text_files]))
+    assert played.exit_code == 0, played.output
+
+
 def test_compare_by_path(tmp_path: Path, text_files: tuple[Path, Path]) -> None:
     out = tmp_path / "out"
     arguments = ("compare", text_files[0], "--test", text_files[1], "--learners", "popularity", "--out", out)
