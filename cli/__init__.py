@@ -1,10 +1,13 @@
 """The face: the ``labelchain`` command."""
 
+import io
 import sys
 
 
 def main() -> None:
     """Run the ``labelchain`` command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names may have characters that the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         from labelchain.cli.app import app
     except ModuleNotFoundError as error:

@@ -1,9 +1,11 @@
 """The command, as a user meets it: tables, files, one clear error each."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -275,6 +277,20 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, npz, monkeypatch):
     monkeypatch.setattr("labelchain.agents.training.evaluate", interrupt)
     result = run("train", "always-random", npz, "--epochs", 1, "--out", tmp_path / "run")
     assert_error(result, 130, "the same command goes on from here")
+
+
+def test_names_that_the_terminal_cannot_show_are_spelled_out(tmp_path, dataset):
+    path = tmp_path / "größe.npz"
+    write_npz(replace(dataset, label_names=("größe", *"bcde")), path)
+    done = subprocess.run(
+        [sys.executable, "-m", "labelchain.cli", "datasets", "show", path],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"gr\xf6\xdfe" in done.stdout
 
 
 def test_a_light_install_says_what_the_command_needs():
