@@ -78,7 +78,7 @@ def train(
         with WorkProgress(console, 1) as work:
             metrics = fit(run, data, work.cell(learner, seed))
         _print_metrics(f"{learner} on {data.name}, test split", metrics)
-        console.print(f"run written to {run.directory}", highlight=False)
+        console.print(f"run written to {run.directory}", highlight=False, soft_wrap=True)
 
 
 @app.command()

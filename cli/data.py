@@ -42,7 +42,7 @@ def download(name: str) -> Path:
     with DownloadProgress(errors) as progress:
         folder = download_dataset(name, progress)
     if progress.started:
-        console.print(f"downloaded {name} to {folder}", highlight=False)
+        console.print(f"downloaded {name} to {folder}", highlight=False, soft_wrap=True)
     return folder
 
 

@@ -80,7 +80,7 @@ def get(names: NamesArgument) -> None:
             folder = download(name)
             with working(f"loading {name}"):
                 load_dataset(name)
-            console.print(f"{name} is complete and verified: {folder}", highlight=False)
+            console.print(f"{name} is complete and verified: {folder}", highlight=False, soft_wrap=True)
 
 
 @datasets_app.command()
@@ -96,7 +96,7 @@ def show(
         entry = entry_named(name) if test is None else None
         if entry is not None and not available(entry):
             _print_entry(entry, None)
-            console.print(f"not here. {by_hand(entry)}", highlight=False)
+            console.print(f"not here. {by_hand(entry)}", highlight=False, soft_wrap=True)
             return
         with working(f"loading {name}"):
             data = load_dataset(name, test)
@@ -142,7 +142,7 @@ def rm(
             console.print("kept")
             return
         remove_files(files)
-        console.print(f"removed {what}", highlight=False)
+        console.print(f"removed {what}", highlight=False, soft_wrap=True)
 
 
 @datasets_app.command()
@@ -158,7 +158,7 @@ def add(
             raise UsageError("expected the files of the data set")
         with working(f"reading and checking {name}"):
             folder = add_dataset(name, files)
-        console.print(f"added {name}: {folder}", highlight=False)
+        console.print(f"added {name}: {folder}", highlight=False, soft_wrap=True)
 
 
 def _print_entry(entry: CatalogueEntry | None, data: MultilabelDataset | None) -> None:

@@ -93,7 +93,7 @@ def play_episode(
         console.print(metrics, highlight=False)
     else:
         _write_gif(frames, gif)
-        console.print(f"written: {gif} ({len(frames)} frames)", highlight=False)
+        console.print(f"written: {gif} ({len(frames)} frames)", highlight=False, soft_wrap=True)
 
 
 def _write_gif(frames: list[np.ndarray], path: Path) -> None:

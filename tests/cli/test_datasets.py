@@ -26,8 +26,9 @@ CONTENT = {
 }
 
 
-def run(*arguments: Any, text: str | None = None) -> Any:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], text, env={"COLUMNS": "160"})
+def run(*arguments: Any, text: str | None = None, columns: int = 160) -> Any:
+    env = {"COLUMNS": str(columns)}
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], text, env=env)
 
 
 def assert_error(result: Any, code: int, *parts: str) -> None:
@@ -107,10 +108,10 @@ def test_get_show_verify_rm(data: Path, served: Path) -> None:
     assert shown.exit_code == 0
     assert "20 train, 2 test (published)" in shown.output
     assert "not here. By hand: get toy-train.arff" in shown.output
-    got = run("datasets", "get", "toy")
+    got = run("datasets", "get", "toy", columns=40)
     assert got.exit_code == 0, got.output
-    assert f"downloaded toy to {data}/mulan/toy" in got.output.replace("\n", "")
-    assert "toy is complete and verified" in got.output
+    for said in ("downloaded toy to", "toy is complete and verified:"):
+        assert f"{said} {data}/mulan/toy\n" in got.output
     again = run("datasets", "get", "toy")
     assert again.exit_code == 0
     assert "downloaded" not in again.output
@@ -139,9 +140,10 @@ def test_get_show_verify_rm(data: Path, served: Path) -> None:
     kept = run("datasets", "rm", "toy", text="n\n")
     assert (kept.exit_code, "kept" in kept.output) == (0, True)
     assert (data / "mulan" / "toy").is_dir()
-    removed = run("datasets", "rm", "toy", text="y\n")
+    removed = run("datasets", "rm", "toy", text="y\n", columns=40)
     assert removed.exit_code == 0
     assert "removed 3 files of toy" in removed.output
+    assert f" in {data}/mulan/toy\n" in removed.output
     assert list(data.rglob("*.arff")) == []
     assert run("datasets", "get", "toy").exit_code == 0
     assert run("datasets", "rm", "toy", "--yes").exit_code == 0
@@ -150,8 +152,9 @@ def test_get_show_verify_rm(data: Path, served: Path) -> None:
 
 def test_files_by_hand(data: Path, served: Path) -> None:
     files = sorted(served.iterdir())
-    added = run("datasets", "add", "toy", *files)
+    added = run("datasets", "add", "toy", *files, columns=40)
     assert added.exit_code == 0, added.output
+    assert added.stdout == f"added toy: {data}/mulan/toy\n"  # in one line: to be copied
     assert run("datasets", "verify", "toy").exit_code == 0
     assert_error(run("datasets", "add", "toy", *files), 1, "toy is here already")
 
@@ -186,9 +189,10 @@ def test_errors(data: Path) -> None:
 
 
 def test_a_command_downloads_what_is_not_here_and_says_so(data: Path, served: Path, tmp_path: Path) -> None:
-    result = run("train", "popularity", "toy", "--out", tmp_path / "run")
+    result = run("train", "popularity", "toy", "--out", tmp_path / "run", columns=40)
     assert result.exit_code == 0, result.output
-    assert f"downloaded toy to {data}/mulan/toy" in result.output.replace("\n", "")
+    assert f"run written to {tmp_path}/run\n" in result.output
+    assert f"downloaded toy to {data}/mulan/toy\n" in result.output
     assert json.loads((tmp_path / "run" / "config.json").read_text())["dataset"] == "toy"
     assert "downloaded" not in run("evaluate", tmp_path / "run").output
 
