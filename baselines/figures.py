@@ -75,7 +75,7 @@ def colour_of(learner: str) -> str:
     """Orders are grey, composites red, their parts blue."""
     if learner in FOUR_ORDERS:
         return "#757575"
-    if learner.startswith(COMPOSITE):
+    if COMPOSITE in learner:
         return "#c62828"
     return "#1565c0" if learner in ("target-reordering", "chain-pg", "chain-q") else "#ef9a00"
 

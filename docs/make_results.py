@@ -63,6 +63,12 @@ def tables() -> Iterator[str]:
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
         ("composite", "two-always-random", "`composite`, and its gain over two networks of `always-random`"),
         ("composite", "best linear model", "`composite`, and its gain over the best linear model"),
+        ("ten-composite", "best order", "`ten-composite`, and its gain over the best of the four orders"),
+        (
+            "ten-composite",
+            "ten-always-random",
+            "`ten-composite`, and its gain over ten networks of `always-random`",
+        ),
         ("composite-q", "best order", "`composite-q`, and its gain over the best of the four orders"),
         ("chain-pg", "best order", "`chain-pg` alone, and its gain over the best of the four orders"),
         ("chain-q", "best order", "`chain-q` alone, and its gain over the best of the four orders"),
