@@ -32,7 +32,7 @@ from labelchain.envs.evaluation import SelectedPredictor
 
 IMAGES = Path(__file__).parent / "images"
 KEPT, CUT, ADDED, PLAIN = "#2a7d4f", "#b8442e", "#2563a8", "#8a929a"
-LEARNER, EPOCHS = "target-reordering", 8
+LEARNER, EPOCHS = "target-reordering", 16
 
 
 def trained(dataset: MultilabelDataset) -> ChainPredictor:
@@ -124,7 +124,10 @@ def contrasting(model: ChainPredictor, dataset: MultilabelDataset) -> tuple[int,
         if sorted(chain) == list(digits) and len(digits) == 4 and last and 0 < len(blurred) < 4:
             by_digits.setdefault(digits, []).append((index, blurred))
     pairs = itertools.chain.from_iterable(itertools.combinations(found, 2) for found in by_digits.values())
-    return next((one, other) for (one, blurred), (other, others) in pairs if not blurred & others)
+    for (one, blurred), (other, others) in pairs:
+        if not blurred & others:
+            return one, other
+    raise RuntimeError("no two test scenes of the same digits are decided as wanted; train for more epochs")
 
 
 def stored(matrix: object, row: int) -> list[int]:
