@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -42,7 +44,8 @@ class EnvData:
             UserWarning: If a wrapper changes what is observed or rewarded: it has no effect.
 
         Raises:
-            ValueError: If it is another environment, its environments differ, or rewards are normalised.
+            ValueError: If it is another environment, its environments differ, rewards are normalised, or a
+                wrapper hides the name of the reward in another process.
         """
         names = ("dataset", "split", "max_labels", "reward")
         if not all(env.has_attr(name) for name in names):
@@ -52,7 +55,12 @@ class EnvData:
             )
         if unwrap_vec_wrapper(env, VecNormalize) is not None:
             raise ValueError("VecNormalize has no effect on an algorithm that trains on the data; remove it")
-        datasets, splits, limits, rewards = (env.get_attr(name) for name in names)
+        datasets, splits, limits, rewards = (_values(env, name) for name in names)
+        if not all(isinstance(reward, str) for reward in rewards):
+            raise ValueError(
+                f"expected the names of rewards, got {rewards[0]}, of a wrapper in another process: it has "
+                "no effect on an algorithm that trains on the data, so remove it, or use a DummyVecEnv"
+            )
         dataset = datasets[0]
         terms = {(data.name, *rest) for data, *rest in zip(datasets, splits, limits, rewards, strict=True)}
         if len(terms) > 1:
@@ -63,10 +71,25 @@ class EnvData:
         return cls(dataset, dataset.rows(splits[0]), limits[0], rewards[0])
 
 
+def _values(env: VecEnv, name: str) -> list[Any]:
+    """An attribute of each environment.
+
+    A wrapper may have another one of that name, as each ``gymnasium.RewardWrapper`` has a method ``reward``,
+    which ``get_attr`` would give: those that are at hand are asked themselves.
+    """
+    return [getattr(single.unwrapped, name) for single in _singles(env)] or env.get_attr(name)
+
+
+def _singles(env: VecEnv) -> Sequence[gym.Env[Any, Any]]:
+    """The environments of a ``DummyVecEnv``, in their wrappers; others do not show theirs."""
+    singles: Sequence[gym.Env[Any, Any]] = getattr(env.unwrapped, "envs", ())
+    return singles
+
+
 def _warn_of_wrappers(env: VecEnv) -> None:
     """Say so if single environments have wrappers that may change what an agent sees or earns."""
     found = set()
-    for single in getattr(env.unwrapped, "envs", ()):  # of a DummyVecEnv; others do not show theirs
+    for single in _singles(env):
         while isinstance(single, gym.Wrapper):
             if not isinstance(single, NEUTRAL):
                 found.add(type(single).__name__)

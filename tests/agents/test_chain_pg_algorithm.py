@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TransformReward
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CheckpointCallback,
@@ -14,7 +15,7 @@ from stable_baselines3.common.callbacks import (
 )
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderStatistics
@@ -353,6 +354,24 @@ def test_a_wrapper_that_has_no_effect_is_named(dataset):
     with pytest.warns(UserWarning, match="LabelCost has no effect on an algorithm that trains on the data"):
         ChainPG("ChainPolicy", wrapped, **SMALL)
     ChainPG("ChainPolicy", gym.make("labelchain/Chain-v0", dataset=dataset), **SMALL)
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+@pytest.mark.parametrize("reward", [None, "f1"])
+def test_a_wrapper_of_rewards_does_not_hide_the_environments_reward(dataset, num_envs, reward):
+    env = DummyVecEnv(
+        [lambda: TransformReward(LabelChainEnv(dataset, reward="hamming"), np.negative)] * num_envs
+    )
+    with pytest.warns(UserWarning, match="TransformReward has no effect"):
+        model = ChainPG("ChainPolicy", env, reward=reward, **SMALL).learn(1)
+    assert model._paid.name == (reward or "hamming")
+
+
+def test_a_wrapper_that_hides_the_reward_in_another_process_is_refused(dataset):
+    env = SubprocVecEnv([lambda: TransformReward(LabelChainEnv(dataset), np.negative)])
+    with pytest.raises(ValueError, match=r"names of rewards, got .* in another process: it has no effect"):
+        ChainPG("ChainPolicy", env, reward="f1", **SMALL)
+    env.close()
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(env):
