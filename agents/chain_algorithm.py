@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import safe_mean
 
 from labelchain.agents.chain_policy import Arrays, ChainPolicy, Observation
-from labelchain.agents.env_data import EnvData
+from labelchain.agents.env_data import EnvData, warn_of_wrappers
 from labelchain.agents.likelihood import Batch, shuffled_batches
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.scaling import Scaling, scaling_for
@@ -166,6 +166,7 @@ class ChainAlgorithm(BaseAlgorithm):
         """Take the data, the chain limit and the reward from the environment."""
         assert self.env is not None
         self._data = EnvData.of(self.env)
+        warn_of_wrappers(self.env)
         self._batches = self._epochs()
 
     def _epochs(self) -> Iterator[NDArray[np.int64]]:

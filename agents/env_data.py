@@ -9,14 +9,31 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics, RecordVideo
+from gymnasium.wrappers import (
+    Autoreset,
+    OrderEnforcing,
+    PassiveEnvChecker,
+    RecordEpisodeStatistics,
+    RecordVideo,
+)
 from numpy.typing import NDArray
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_wrapper
+from stable_baselines3.common.vec_env import (
+    VecCheckNan,
+    VecEnv,
+    VecEnvWrapper,
+    VecMonitor,
+    VecNormalize,
+    VecVideoRecorder,
+    unwrap_vec_wrapper,
+)
 
 from labelchain.envs import MultilabelDataset
 
-NEUTRAL = (Monitor, OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics, RecordVideo)
+NEUTRAL = (
+    *(Autoreset, Monitor, OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics, RecordVideo),
+    *(VecCheckNan, VecMonitor, VecVideoRecorder),
+)
 """Wrappers that change neither what is observed nor what is rewarded."""
 
 
@@ -39,9 +56,6 @@ class EnvData:
     @classmethod
     def of(cls, env: VecEnv) -> EnvData:
         """Read them from a ``VecEnv`` of labelchain environments that are all alike.
-
-        Warns:
-            UserWarning: If a wrapper changes what is observed or rewarded: it has no effect.
 
         Raises:
             ValueError: If it is another environment, its environments differ, rewards are normalised, or a
@@ -67,8 +81,30 @@ class EnvData:
             raise ValueError(f"expected environments that are all alike, got {len(terms)} kinds: {terms}")
         if any(data is not dataset and data.fingerprint != dataset.fingerprint for data in datasets):
             raise ValueError(f"expected environments of the same data, got several named {dataset.name!r}")
-        _warn_of_wrappers(env)
         return cls(dataset, dataset.rows(splits[0]), limits[0], rewards[0])
+
+
+def warn_of_wrappers(env: VecEnv) -> None:
+    """Say so if wrappers may change what an agent sees or earns: those of the ``VecEnv``, and within it.
+
+    Warns:
+        UserWarning: Such a wrapper has no effect.
+    """
+    found: list[object] = []
+    while isinstance(env, VecEnvWrapper):
+        found.append(env)
+        env = env.venv
+    for single in _singles(env):
+        while isinstance(single, gym.Wrapper):
+            found.append(single)
+            single = single.env
+    names = {type(wrapper).__name__ for wrapper in found if not isinstance(wrapper, NEUTRAL)}
+    if names:
+        warnings.warn(
+            f"{', '.join(sorted(names))} has no effect on an algorithm that trains on the data itself: "
+            "write a reward (docs/extending.md) or change the data set instead",
+            stacklevel=2,
+        )
 
 
 def _values(env: VecEnv, name: str) -> list[Any]:
@@ -84,19 +120,3 @@ def _singles(env: VecEnv) -> Sequence[gym.Env[Any, Any]]:
     """The environments of a ``DummyVecEnv``, in their wrappers; others do not show theirs."""
     singles: Sequence[gym.Env[Any, Any]] = getattr(env.unwrapped, "envs", ())
     return singles
-
-
-def _warn_of_wrappers(env: VecEnv) -> None:
-    """Say so if single environments have wrappers that may change what an agent sees or earns."""
-    found = set()
-    for single in _singles(env):
-        while isinstance(single, gym.Wrapper):
-            if not isinstance(single, NEUTRAL):
-                found.add(type(single).__name__)
-            single = single.env
-    if found:
-        warnings.warn(
-            f"{', '.join(sorted(found))} has no effect on an algorithm that trains on the data itself: "
-            "write a reward (docs/extending.md) or change the data set instead",
-            stacklevel=2,
-        )

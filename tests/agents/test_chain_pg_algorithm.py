@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.wrappers import TransformReward
+from gymnasium.wrappers import Autoreset, TransformReward
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CheckpointCallback,
@@ -15,7 +15,14 @@ from stable_baselines3.common.callbacks import (
 )
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecCheckNan,
+    VecEnvWrapper,
+    VecMonitor,
+    VecNormalize,
+)
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labelchain.agents.callbacks import BestCheckpoint, ExactEvaluation, OrderStatistics
@@ -351,9 +358,31 @@ def test_a_wrapper_that_has_no_effect_is_named(dataset):
         pass
 
     wrapped = LabelCost(gym.make("labelchain/Chain-v0", dataset=dataset))
-    with pytest.warns(UserWarning, match="LabelCost has no effect on an algorithm that trains on the data"):
+    with pytest.warns(
+        UserWarning, match="LabelCost has no effect on an algorithm that trains on the data"
+    ) as told:
         ChainPG("ChainPolicy", wrapped, **SMALL)
-    ChainPG("ChainPolicy", gym.make("labelchain/Chain-v0", dataset=dataset), **SMALL)
+    assert len(told) == 1
+    ChainPG("ChainPolicy", Autoreset(gym.make("labelchain/Chain-v0", dataset=dataset)), **SMALL)
+
+
+def test_a_wrapper_of_the_vec_env_that_has_no_effect_is_named(dataset):
+    class Negative(VecEnvWrapper):
+        def reset(self):
+            return self.venv.reset()
+
+        def step_wait(self):
+            observations, rewards, *rest = self.venv.step_wait()
+            return observations, -rewards, *rest
+
+    env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
+    env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
+    with pytest.warns(UserWarning, match=r"^Negative has no effect") as told:
+        model = ChainPG("ChainPolicy", VecMonitor(Negative(env)), **SMALL)
+    assert len(told) == 1
+    with pytest.warns(UserWarning, match=r"^Negative has no effect"):
+        model.set_env(Negative(env))
+    ChainPG("ChainPolicy", VecCheckNan(VecMonitor(env)), **SMALL)
 
 
 @pytest.mark.parametrize("num_envs", [1, 2])
