@@ -5,6 +5,7 @@ It needs the extra ``minari``.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def export_chains(
     observations, actions, rewards and ends as the environment (with its wrappers) gives them and, in the
     infos, ``action_mask`` and ``index``, the row of the split. The data set says which environment it is of,
     so that ``recover_environment()`` makes it again, from any folder; not if it was made of a data set in
-    memory, which has no name.
+    memory, which has no name, or has a wrapper whose arguments cannot be written, such as a function.
 
     Args:
         dataset_id: Minari's name for it, ``"labelchain/scenes-v0"``. Minari keeps it in the folder that the
@@ -59,6 +60,7 @@ def export_chains(
     """
     try:
         import minari
+        from minari.storage import get_dataset_path
     except ImportError as error:
         raise ImportError("the export needs Minari: pip install 'labelchain[minari]'") from error
     base = env.unwrapped
@@ -69,23 +71,45 @@ def export_chains(
     if which.shape != (len(labels),):
         raise ValueError(f"expected a row for each of {len(labels)} chains, got shape {which.shape}")
     spec = _writable_spec(env.spec)
-    return minari.create_dataset_from_buffers(
-        dataset_id,
-        list(_episodes(env, labels, which)),
-        env=spec,
-        eval_env=spec,
-        observation_space=env.observation_space,
-        action_space=env.action_space,
-        **{"description": f"Chains of labels on {base.dataset.name}, {base.split} split.", **about},
-    )
+    episodes = list(_episodes(env, labels, which))
+    folder = get_dataset_path(dataset_id)
+    was_there = folder.exists()
+    try:
+        return minari.create_dataset_from_buffers(
+            dataset_id,
+            episodes,
+            env=spec,
+            eval_env=spec,
+            observation_space=env.observation_space,
+            action_space=env.action_space,
+            **{"description": f"Chains of labels on {base.dataset.name}, {base.split} split.", **about},
+        )
+    except BaseException:
+        if not was_there:  # half written, it would stand in the way of another try
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _writable_spec(spec: EnvSpec | None) -> EnvSpec | None:
-    """What makes the environment again, if it can be written down: a data set in memory cannot."""
-    source = spec.kwargs.get("dataset") if spec else None
-    if spec is None or isinstance(source, MultilabelDataset):
+    """What makes the environment again, if it can be written down.
+
+    A data set in memory cannot, nor a wrapper's argument that is a function, nor arguments that a wrapper
+    does not tell.
+    """
+    if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return None
-    return spec if source is None else replace(spec, kwargs=spec.kwargs | {"dataset": source_name(source)})
+    source = spec.kwargs.get("dataset")
+    if isinstance(source, MultilabelDataset):
+        return None
+    kwargs = {
+        name: value.item() if isinstance(value, np.generic) else value for name, value in spec.kwargs.items()
+    }
+    spec = replace(spec, kwargs=kwargs if source is None else kwargs | {"dataset": source_name(source)})
+    try:
+        spec.to_json()
+    except (TypeError, ValueError):
+        return None
+    return spec
 
 
 def _episodes(

@@ -67,6 +67,44 @@ def test_an_environment_made_of_a_path_is_recovered(dataset, path, tmp_path_fact
     )
 
 
+def test_an_argument_that_is_a_numpy_number_is_written():
+    env = gym.make("labelchain/DigitScenes-v0", max_labels=np.int64(3), repeat_penalty=np.float32(0.5))
+    data = export_chains("labelchain/numbers-v0", env, np.array([[1]]), **ABOUT)
+    recovered = minari.load_dataset(data.id).recover_environment()
+    assert recovered.spec.kwargs == {**env.spec.kwargs, "max_labels": 3, "repeat_penalty": 0.5}
+
+
+class Silent(gym.Wrapper):
+    """Does not tell its arguments."""
+
+
+@pytest.mark.parametrize("wrap", [lambda env: gym.wrappers.TransformReward(env, lambda r: 2 * r), Silent])
+def test_chains_of_a_wrapper_that_cannot_be_written_come_back(scenes, wrap):
+    with pytest.warns(UserWarning, match="env"):
+        export_chains("labelchain/wrapped-v0", wrap(scenes), np.array([[7]]), rows=[32], **ABOUT)
+    data = minari.load_dataset("labelchain/wrapped-v0")
+    assert data.spec.env_spec is None
+    wrapped = wrap(scenes)
+    wrapped.reset(options={"index": 32})
+    assert data[0].rewards[0] == wrapped.step(7)[1]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_what_fails_leaves_nothing_and_can_be_tried_again(scenes, monkeypatch, tmp_path, error):
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("minari.dataset.minari_storage.MinariStorage.update_metadata", fail)
+        with pytest.raises(type(error)):
+            export_chains("labelchain/again-v0", scenes, np.array([[7]]), **ABOUT)
+    assert not (tmp_path / "labelchain" / "again-v0").exists()
+    export_chains("labelchain/again-v0", scenes, np.array([[7]]), **ABOUT)
+    with pytest.raises(ValueError, match="already exists"):
+        export_chains("labelchain/again-v0", scenes, np.array([[8]]), **ABOUT)
+    assert minari.load_dataset("labelchain/again-v0")[0].actions.tolist() == [7, 10]
+
+
 def test_a_chain_that_ends_early_is_cut(dataset):
     env = gym.make("labelchain/Chain-v0", dataset=dataset, max_labels=2)
     with pytest.warns(UserWarning, match="env"):
