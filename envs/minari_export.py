@@ -137,10 +137,17 @@ def _episodes(
         yield EpisodeBuffer(
             id=number,
             options=options,
-            observations={name: np.stack([each[name] for each in seen]) for name in observation},
+            observations=_stacked(seen, env.observation_space),
             actions=np.array(actions),
             rewards=rewards,
             terminations=terminations,
             truncations=truncations,
             infos={name: np.stack([each[name] for each in infos]) for name in ("action_mask", "index")},
         )
+
+
+def _stacked(observations: list[Any], space: gym.Space[Any]) -> Any:
+    """Observations of an episode as one array, or one for each name; a wrapper may have made them plain."""
+    if not isinstance(space, gym.spaces.Dict):
+        return np.stack(observations)
+    return {name: np.stack([each[name] for each in observations]) for name in space}

@@ -114,6 +114,15 @@ def test_a_chain_that_ends_early_is_cut(dataset):
     assert data.action_space == env.action_space
 
 
+def test_plain_observations_of_a_wrapper_are_recorded(scenes):
+    flat = gym.wrappers.FlattenObservation(scenes)
+    data = export_chains("labelchain/flat-v0", flat, np.array([[7, 8]]), rows=[32], **ABOUT)
+    observation, _ = flat.reset(options={"index": 32})
+    assert data[0].observations.shape == (4, *observation.shape)
+    np.testing.assert_array_equal(data[0].observations[0], observation)
+    assert minari.load_dataset(data.id).recover_environment().observation_space == flat.observation_space
+
+
 @pytest.mark.parametrize(
     ("chains", "rows", "message"),
     [
