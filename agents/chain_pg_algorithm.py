@@ -35,6 +35,10 @@ class ChainPG(ChainAlgorithm):
     one action of one episode, whether its chain is drawn or given, and callbacks are called once every
     ``n_envs`` steps. Wrappers that change observations or rewards have no effect on the training.
 
+    For a reward of the first k ranks (``ndcg@k``, ``precision@k``), which does not care when a chain stops,
+    the ``all-actions`` estimator draws other chains than the environment's episodes: of k labels, without
+    STOP, whatever ``max_labels`` is. Time steps and ``rollout/`` figures are of those.
+
     :meth:`save` writes SB3's zip file, which holds pickled objects: load only files that you trust.
 
     Args:

@@ -238,6 +238,13 @@ def test_rewards_of_the_steps_of_an_episode_add_up_to_its_return(dataset):
     assert length == 0
 
 
+@pytest.mark.parametrize(("estimator", "lengths"), [("all-actions", {3}), ("sampled", {1, 2})])
+def test_a_reward_of_ranks_is_learned_from_chains_of_so_many_labels(dataset, estimator, lengths):
+    env = ChainVecEnv(dataset, reward="ndcg@3", max_labels=2)
+    model = ChainPG("ChainPolicy", env, estimator=estimator, **SMALL).learn(300)
+    assert {episode["l"] for episode in model.ep_info_buffer} == lengths
+
+
 def test_a_callback_can_stop_the_training(env):
     stop = StopTrainingOnMaxEpisodes(max_episodes=8)
     model = ChainPG("ChainPolicy", env, estimator="sampled", **SMALL).learn(100_000, callback=stop)
