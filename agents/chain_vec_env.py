@@ -17,6 +17,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 from labelchain.envs import LabelChainEnv, MultilabelDataset
 from labelchain.envs.episodes import EpisodeBatch, InputStreams, Observation
 
+FIXED = ("dataset", "split", "rows", "reward", "max_labels")
+"""What the episodes of an environment are made of, once and for all."""
+
 
 class ChainVecEnv(VecEnv):
     """Many :class:`labelchain.envs.LabelChainEnv` as one SB3 ``VecEnv``.
@@ -59,6 +62,7 @@ class ChainVecEnv(VecEnv):
 
     Raises:
         ValueError: If an argument is out of range or a name is unknown.
+        AttributeError: If one of the attributes above is set later.
     """
 
     def __init__(
@@ -90,6 +94,11 @@ class ChainVecEnv(VecEnv):
         self._started = time.time()
         if seed is not None:
             self.seed(seed)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and name in vars(self):
+            raise AttributeError(f"{name!r} of a ChainVecEnv is fixed: make another one to change it")
+        super().__setattr__(name, value)
 
     def reset(self) -> Observation:
         """Start an episode in every environment, with the seeds and options set before.
@@ -157,6 +166,7 @@ class ChainVecEnv(VecEnv):
 
         Raises:
             ValueError: If only some environments are named.
+            AttributeError: If it is fixed, as ``reward`` is.
         """
         if set(self._indices(indices).tolist()) != set(range(self.num_envs)):
             raise ValueError(f"the environments share {attr_name!r}: set it without indices")

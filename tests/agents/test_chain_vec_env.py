@@ -118,6 +118,20 @@ def test_wrong_use_is_refused(dataset):
         env.step_wait()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("reward", "hamming"), ("max_labels", 1), ("split", "test"), ("rows", []), ("dataset", 0)],
+)
+def test_what_episodes_are_made_of_cannot_be_set(dataset, name, value):
+    env = ChainVecEnv(dataset, 2, reward="f1")
+    before = env.get_attr(name)[0]
+    with pytest.raises(AttributeError, match=f"{name!r} of a ChainVecEnv is fixed: make another one"):
+        env.set_attr(name, value)
+    with pytest.raises(AttributeError, match="is fixed"):
+        setattr(env, name, value)
+    assert env.get_attr(name)[0] is before
+
+
 def test_it_pickles_and_goes_on_alike(dataset):
     env = ChainVecEnv(dataset, 3, seed=0)
     env.reset()
