@@ -161,9 +161,14 @@ def draw(log_probs: Tensor, places: Tensor) -> Tensor:
         places: Random numbers in [0, 1), ``(n, 1)``.
 
     Returns:
-        ``(n,)`` int64; never an action of probability 0.
+        ``(n,)`` int64; never an action of log-probability minus infinity.
     """
-    return action_at(log_probs.exp(), places)
+    actions = action_at(log_probs.exp(), places)
+    nowhere = actions == log_probs.shape[1]
+    if nowhere.any():  # what is allowed is so improbable that each is 0 in these digits
+        rest = log_probs[nowhere]
+        actions[nowhere] = action_at((rest - rest.amax(dim=1, keepdim=True)).exp(), places[nowhere])
+    return actions
 
 
 def action_at(weights: Tensor, places: Tensor) -> Tensor:
@@ -174,7 +179,7 @@ def action_at(weights: Tensor, places: Tensor) -> Tensor:
         places: In [0, 1), ``(n, 1)`` or one for all.
 
     Returns:
-        ``(n,)`` int64; never an action of probability 0.
+        ``(n,)`` int64; never an action of probability 0, but ``num_actions`` where all are.
     """
     cumulated = weights.cumsum(dim=1)
     total = cumulated[:, -1:]

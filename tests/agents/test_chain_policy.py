@@ -162,6 +162,17 @@ def test_actions_obey_what_is_emitted_and_the_masks(policy, dataset, determinist
         policy.predict(observation, state, starts, action_masks=np.zeros(6, dtype=bool))
 
 
+def test_an_action_is_drawn_of_those_allowed_however_improbable(policy, dataset):
+    with torch.no_grad():
+        policy.network.output.bias[dataset.num_labels] = 200.0
+    env = ChainVecEnv(dataset, 64, seed=0)
+    masks = np.ones((64, dataset.num_labels + 1), dtype=bool)
+    masks[:32, [0, 1, -1]] = False
+    actions, _ = policy.predict(env.reset(), action_masks=masks)
+    assert set(actions[:32].tolist()) <= set(range(2, dataset.num_labels))
+    assert (actions[32:] == dataset.num_labels).all()
+
+
 def test_sampled_actions_have_the_policys_probabilities(policy, dataset):
     torch.manual_seed(0)
     observation, _ = LabelChainEnv(dataset).reset(seed=0)

@@ -153,6 +153,18 @@ def test_samples_follow_the_distribution():
     torch.testing.assert_close(frequencies.double(), second, atol=0.03, rtol=0)
 
 
+def test_samples_are_labels_even_if_all_but_stop_is_as_good_as_impossible():
+    model = TableModel(3, seed=4)
+    features = torch.zeros(20_000, 4)
+    likely = sample_chains(model, features, 3, torch.Generator().manual_seed(1), min_labels=3)
+    model.bias[3] += 2000.0  # exp() of any other logarithm is 0
+    model.pull[:, 3] = 0.0
+    actions = sample_chains(model, features, 3, torch.Generator().manual_seed(1), min_labels=3)
+    assert torch.equal(actions.sort(dim=1).values, torch.arange(3).expand(20_000, 3))
+    frequencies = [torch.bincount(chains[:, 0]) / 20_000 for chains in (actions, likely)]
+    torch.testing.assert_close(*frequencies, atol=0.001, rtol=0)
+
+
 def test_the_same_generator_gives_the_same_samples():
     draws = [
         sample_chains(TableModel(6), torch.ones(50, 7), 5, torch.Generator().manual_seed(s))
