@@ -170,14 +170,14 @@ def search_beam(model: StepModel, features: Tensor, max_labels: int, width: int)
             tuple(t[flat] for t in state), action[going].flatten().clamp(max=num_labels - 1)
         )
     best[beams.rows] = beams.chains[:, 0]
-    longest = max(1, int((best >= 0).sum(dim=1).max()))
+    longest = max(1, int((best >= 0).sum(dim=1).max())) if num_rows else 1
     return best[:, :longest]
 
 
 def _grow(model: StepModel, state: State, beams: _Beams, step: int) -> tuple[Tensor, Tensor]:
     """Put the best continuations in place of the beams; the parent and action of each, ``(n, width)``."""
     num_rows, width, num_labels = beams.emitted.shape
-    log_probs = model.log_probs(state, beams.emitted.flatten(0, 1)).view(num_rows, width, -1)
+    log_probs = model.log_probs(state, beams.emitted.flatten(0, 1)).view(num_rows, width, num_labels + 1)
     at_stop = torch.arange(num_labels + 1, device=log_probs.device) == num_labels
     kept = torch.where(at_stop, 0.0, -torch.inf)  # a chain that has stopped stays as it is
     log_probs = torch.where(beams.stopped[..., None], kept, log_probs)

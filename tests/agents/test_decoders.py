@@ -153,3 +153,5 @@ def test_no_row_at_all_and_a_single_label():
     for decoding in DECODINGS:
         predictor = under_decoding(ChainPredictor(net, 1), decoding, 5)
         assert predictor.predict(np.zeros((2, 3), np.float32)).ranking.tolist() == [[0], [0]]
+        nothing = predictor.predict(np.zeros((0, 3), np.float32))
+        assert (nothing.ranking.shape, nothing.chains.shape) == ((0, 1), (0, 1))
