@@ -32,7 +32,7 @@ class Reward:
         score: ``score(hits, emitted, true)`` of a set, for scores that do not depend on the order.
         rank_gain: ``rank_gain(emitted, true)``: what a right label adds at rank ``emitted + 1``, for scores
             of a ranking. Exactly one of ``score`` and ``rank_gain`` is given.
-        at_end: Pay the whole score on the last step instead of its increments.
+        at_end: Pay the whole ``score`` on the last step instead of its increments.
         ranks: How many ranks count, for scores of a ranking; such a score does not care when a chain stops.
     """
 
@@ -46,6 +46,8 @@ class Reward:
         """Raise ValueError unless it is one kind of score."""
         if (self.score is None) == (self.rank_gain is None):
             raise ValueError(f"reward {self.name!r} must have either a score or a rank_gain")
+        if self.at_end and self.score is None:
+            raise ValueError(f"reward {self.name!r} has a rank_gain, paid at once: at_end goes with a score")
 
     @property
     def running(self) -> Score | None:

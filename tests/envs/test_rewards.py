@@ -226,6 +226,10 @@ def test_a_reward_is_of_one_kind():
     for wrong in ({}, {"score": make_reward("f1", 4).score, "rank_gain": gain}):
         with pytest.raises(ValueError, match="reward 'own' must have either a score or a rank_gain"):
             Reward("own", **wrong)
+    with pytest.raises(
+        ValueError, match="reward 'own' has a rank_gain, paid at once: at_end goes with a score"
+    ):
+        Reward("own", rank_gain=gain, at_end=True)
 
 
 def test_first_occurrences_keeps_order_and_stops_at_stop():
