@@ -252,9 +252,10 @@ def make_vec_env(
         env_id: An id that ``labelchain.envs`` registers, such as ``labelchain/Bibtex-v0``.
         n_envs: How many environments.
         seed: Environment ``i`` is seeded with ``seed + i``.
-        env_kwargs: Further arguments of the environment.
+        env_kwargs: Further arguments of the environment, those that :class:`ChainVecEnv` has too.
 
     Raises:
+        TypeError: If ``env_kwargs`` holds something else, such as ``render_mode``.
         ValueError: If the id is registered by another package.
         gymnasium.error.UnregisteredEnv: If the id is not registered.
     """

@@ -149,3 +149,5 @@ def test_make_vec_env_takes_ids():
     )
     with pytest.raises(ValueError, match="'CartPole-v1' is not an environment of labelchain"):
         make_vec_env("CartPole-v1")
+    with pytest.raises(TypeError, match="render_mode"):
+        make_vec_env("labelchain/DigitScenes-v0", env_kwargs={"render_mode": "ansi"})
