@@ -175,17 +175,10 @@ def _parse(name: str, kind: str, text: str) -> Any:
 
 
 TUNED: dict[str, dict[str, Any]] = {
-    "bibtex": {
-        "width": 512,
-        "slope": 0.3,
-        "dropout": 0.8,
-        "input_dropout": 0.1,
-        "epochs": 20,
-        "warmup": 0.25,
-    },
+    "bibtex": {"width": 512, "slope": 0.3, "dropout": 0.8, "input_dropout": 0.1, "epochs": 20},
     "delicious": {"width": 512, "dropout": 0.5, "input_dropout": 0.3, "epochs": 20, "warmup": 0.25},
 }
-"""Values chosen for single data sets, on their training or validation rows."""
+"""Values chosen on the validation rows of single data sets."""
 
 
 NAM2019: dict[str, Any] = {
