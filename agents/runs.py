@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -186,11 +187,23 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 def refuse_another(folder: Path, what: str, name: str, there: object, asked: object) -> None:
     """Raise RunError if a folder holds something with another value of a name than is asked for."""
-    if there != asked:
+    same = there == asked or (name == "dataset" and _followed(there) == _followed(asked))
+    if not same:
         raise RunError(
             f"{folder} holds a {what} with {name}={there!r}, not {asked!r}; "
             "choose another folder or remove it"
         )
+
+
+def _followed(source: object) -> object:
+    """What names a data set, with links followed if it is a path or two: several paths may lead to a file."""
+    if not isinstance(source, str):
+        return source
+    try:
+        paths = json.loads(source) if source.startswith("[") else [source]
+    except ValueError:
+        paths = [source]
+    return [os.path.realpath(path) if Path(path).is_absolute() else path for path in map(str, paths)]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -79,8 +79,8 @@ class Columns:
     def check_names(self, data: MultilabelDataset) -> None:
         """Refuse data whose columns have other names, or another order: a model tells them by their places.
 
-        Names that only count the columns ("0", "1", ...) tell nothing, except of two sets of LIBSVM's text:
-        their labels are the numbers that occur. How many columns there are is not looked at.
+        Names that only count the columns ("0", "1", ... or from "1" on) tell nothing, except of two sets of
+        LIBSVM's text: their labels are the numbers that occur. How many columns there are is not looked at.
 
         Raises:
             DatasetError: If the names differ where they tell something.
@@ -91,7 +91,8 @@ class Columns:
             trained, names = (getattr(columns, f"{what}_names") for columns in (self, theirs))
             if trained is None or names is None or trained == names or len(trained) != len(names):
                 continue
-            if sorted(trained) != sorted(names) and not of_text and (_count(trained) or _count(names)):
+            tells_nothing = any(_count(side, first) for side in (trained, names) for first in (0, 1))
+            if sorted(trained) != sorted(names) and not of_text and tells_nothing:
                 continue
             differ = [
                 f"{names[column]!r} instead of {trained[column]!r}"
@@ -114,9 +115,9 @@ class Columns:
         )
 
 
-def _count(names: tuple[str, ...] | None) -> bool:
-    """Whether they only count the columns, from 0, as data sets name columns without names."""
-    return names is not None and names == tuple(map(str, range(len(names))))
+def _count(names: tuple[str, ...] | None, first: int = 0) -> bool:
+    """Whether they only count the columns: from 0, as data sets name columns without names, or from 1."""
+    return names is not None and names == tuple(str(first + place) for place in range(len(names)))
 
 
 def _are_texts(values: object, count: int | None = None) -> bool:

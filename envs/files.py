@@ -22,9 +22,12 @@ def check_output(path: Path) -> None:
     """Refuse a path where there is something else than a file: to be asked before long work, too.
 
     Raises:
-        OSError: If it is that of a folder, or of a pipe or a device, which must not be replaced by a file.
+        OSError: If it is that of a folder, or of a loop of links, a pipe or a device, which must not be
+            replaced by a file.
     """
     expected = "expected the path of a file to write, got"
+    if Path(os.path.realpath(path)).is_symlink():
+        raise OSError(errno.ELOOP, f"{expected} a loop of links", str(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, f"{expected} a folder", str(path))
     if path.exists() and not path.is_file():

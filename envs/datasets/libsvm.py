@@ -23,7 +23,7 @@ from labelchain.envs.datasets.parts import MAX_COLUMNS, joined, name_of, open_te
 _MAX_FLOAT = float(np.finfo(np.float32).max)
 _LARGEST_LABEL = 2**53
 _CHUNK = 4096
-_BLANKS = re.compile(r"^[ \t]+$", re.MULTILINE)
+_BLANKS = re.compile(r"^[ \t]+(?=\n)", re.MULTILINE)
 _NUMBERS = re.compile(r"(?<!\S)(\d{1,18}):", re.ASCII)
 _LABELS = re.compile(r"[-+.\d]+(,[-+.\d]+)*", re.ASCII)
 _LOOK = re.compile(rf"({_LABELS.pattern}\s+)?(\d+|qid):\S", re.ASCII)

@@ -383,7 +383,6 @@ def test_a_wrapper_of_the_vec_env_that_has_no_effect_is_named(dataset):
             return observations, -rewards, *rest
 
     env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
-    env = DummyVecEnv([lambda: LabelChainEnv(dataset)])
     with pytest.warns(UserWarning, match=r"^Negative has no effect") as told:
         model = ChainPG("ChainPolicy", VecMonitor(Negative(env)), **SMALL)
     assert len(told) == 1

@@ -265,3 +265,16 @@ def test_hyperparameters_hold_the_settings_and_name_the_final_metrics(make_run):
     assert (chosen["seed"].number_value, chosen["width"].number_value) == (3, 8)
     named = {info.name.tag for info in parts["_hparams_/experiment"].experiment.metric_infos}
     assert named == {"test/P@1", "test/hamming_loss"}
+
+
+def test_a_run_goes_on_by_whatever_path_leads_to_its_data(tmp_path):
+    data, link = tmp_path / "data.npz", tmp_path / "link.npz"
+    data.touch()
+    link.symlink_to(data)
+    pairs = [(str(data), str(link)), (json.dumps([str(data), "/x"]), json.dumps([str(link), "/x"]))]
+    for number, (one, other) in enumerate(pairs):
+        folder = tmp_path / f"run-{number}"
+        Run(folder, "popularity", one, 0, Settings()).create()
+        Run(folder, "popularity", other, 0, Settings()).create()
+        with pytest.raises(RunError, match="holds a run with dataset="):
+            Run(folder, "popularity", str(tmp_path / "another.npz"), 0, Settings()).create()

@@ -22,6 +22,8 @@ def named(data, labels="abcde", features="uvwxyz", **rest):
         ({"labels": "01234"}, {}),
         ({}, {"labels": "01234"}),
         ({"labels": "12345"} | TEXT, {"labels": "01234"}),
+        ({"labels": "12345"} | TEXT, {}),
+        ({}, {"labels": "12345"} | TEXT),
         ({"labels": "12457"} | TEXT, {"labels": "12457"} | TEXT),
         ({"features": None}, {}),
         ({}, {"features": "012345"}),

@@ -150,3 +150,12 @@ def test_without_locks_files_are_written_and_nothing_is_held_or_removed(tmp_path
         temporary.write_text("new")
         remove_unfinished(tmp_path)
     assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_loop_of_links_is_refused(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(OSError, match="got a loop of links"), written_beside(one):
+        pass
+    assert one.is_symlink()

@@ -67,6 +67,11 @@ def test_scikit_learn_writes_what_is_read(tmp_path: Path, zero_based: bool, quer
         np.testing.assert_array_equal(np.vstack([part.toarray() for part in parts]), features)
 
 
+def test_blanks_that_end_a_file_are_no_row(tmp_path: Path) -> None:
+    one, other = (read_libsvm(*write(tmp_path, test=TEST.rstrip("\n") + end)) for end in ("\n  ", "\n  \n"))
+    assert len(other.rows("test")) == len(one.rows("test")) + 1  # a line of blanks is one
+
+
 def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
     train, test = write(tmp_path, "2,1 1:1\n1 2:1\n", "1 1:2\n")
     plain = read_libsvm(train, test)
