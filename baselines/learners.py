@@ -34,8 +34,7 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-TENS = "ten-composite", "ten-chain-pg", "ten-chain-q"
-CONTROLS = dict.fromkeys(TENS, "ten-always-random")
+CONTROLS = dict.fromkeys(("ten-composite", "ten-chain-pg", "ten-chain-q"), "ten-always-random")
 """As many networks of ``always-random`` as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
