@@ -75,10 +75,10 @@ def tune(
     learner_named(learner)
     if learner not in TUNABLE:
         raise UnknownLearnerError(f"{learner!r} cannot be tuned: expected one of {', '.join(TUNABLE)}")
-    without = set() if learner in RL else {"rl_learning_rate"}
-    searched = [name for name in SEARCHED if name not in without.union(fixed)]
+    of_learner = [name for name in SEARCHED if learner in RL or name != "rl_learning_rate"]
+    searched = [name for name in of_learner if name not in fixed]
     if not searched:
-        raise RunError(f"nothing to search: of {', '.join(SEARCHED)}, leave one that is not set")
+        raise RunError(f"nothing to search: of {', '.join(of_learner)}, leave one that is not set")
     try:
         import optuna
     except ImportError as error:
