@@ -25,6 +25,7 @@ from labelchain.cli.options import (
     PresetOption,
     SetOption,
     TestOption,
+    VersionOption,
     engine_named,
     prepare,
 )
@@ -32,7 +33,6 @@ from labelchain.cli.progress import WorkProgress
 
 app = typer.Typer(
     name="labelchain",
-    help="Learn in which order to decide the labels of each input: train, evaluate and compare learners.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
@@ -40,6 +40,11 @@ app = typer.Typer(
 )
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(answers_app)
+
+
+@app.callback()
+def labelchain(version: VersionOption = False) -> None:
+    """Learn in which order to decide the labels of each input: train, evaluate and compare learners."""
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from labelchain.baselines.workers import Engine
     from labelchain.envs import MultilabelDataset
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"labelchain {version('labelchain')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
 DatasetArgument = Annotated[
     str,
     typer.Argument(

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ def test_without_arguments_it_shows_what_it_can_do():
     result = run()
     for command in ("datasets", "train", "evaluate", "compare"):
         assert command in result.output
+
+
+def test_it_tells_its_version():
+    result = run("--version")
+    assert (result.exit_code, result.output) == (0, f"labelchain {version('labelchain')}\n")
 
 
 def test_datasets_lists_the_catalogue():
