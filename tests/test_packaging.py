@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("envs", "agents", "baselines", "cli")  # from the ground up
@@ -25,6 +26,12 @@ def test_every_package_is_listed_and_typed():
     for floor in FLOORS:
         assert config["package-dir"][f"labelchain.{floor}"] == floor
         assert (ROOT / floor / "py.typed").exists()
+
+
+def test_what_to_cite_names_the_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]) == version
+    assert f"version = {{{version}}}" in (ROOT / "README.md").read_text()
 
 
 def test_no_folder_shadows_the_package():
