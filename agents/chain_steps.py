@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelchain.agents.decoding import RunningChains, StepModel
+from labelchain.agents.decoding import RunningChains, StepModel, numbers
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def chain_steps(model: StepModel, features: Tensor, max_labels: int, most: int =
     candidate_probabilities = torch.zeros(num_rows, length, most, device=features.device)
     running = RunningChains(model, features)
     for step in range(length):
-        shares, rows = running.log_probs().exp().float(), running.rows
+        shares, rows = numbers(running.log_probs()).exp().float(), running.rows
         # A stable sort: of equal ones the first is taken, labels before STOP.
         best, order = shares.sort(dim=1, descending=True, stable=True)
         action = order[:, 0]

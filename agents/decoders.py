@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelchain.agents.chain_network import State
-from labelchain.agents.decoding import ChainPredictor, RunningChains, StepModel, action_at, decode_greedily
+from labelchain.agents.decoding import (
+    ChainPredictor,
+    RunningChains,
+    StepModel,
+    action_at,
+    decode_greedily,
+    numbers,
+)
 from labelchain.envs.evaluation import Predictor, SelectedPredictor
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKED, RANKING_METRICS, Predictions
 
@@ -43,7 +50,7 @@ def rank_by_first_step(model: StepModel, features: Tensor) -> Tensor:
         ``(n, min(5, L))`` int64, best first.
     """
     emitted = torch.zeros(len(features), model.num_labels, dtype=torch.bool, device=features.device)
-    return _best_ranks(model.log_probs(model.start(features), emitted)[:, : model.num_labels])
+    return _best_ranks(numbers(model.log_probs(model.start(features), emitted))[:, : model.num_labels])
 
 
 def rank_by_sampled_chains(
@@ -90,7 +97,7 @@ def inclusion_probabilities(
     for chain in draws:
         running = RunningChains(model, features, start)
         for step, place in enumerate(chain):
-            probabilities = running.log_probs().exp()
+            probabilities = numbers(running.log_probs()).exp()
             scores.index_add_(0, running.rows, probabilities[:, :num_labels].float())
             action = action_at(probabilities, place)
             going = action < num_labels
@@ -177,7 +184,9 @@ def search_beam(model: StepModel, features: Tensor, max_labels: int, width: int)
 def _grow(model: StepModel, state: State, beams: _Beams, step: int) -> tuple[Tensor, Tensor]:
     """Put the best continuations in place of the beams; the parent and action of each, ``(n, width)``."""
     num_rows, width, num_labels = beams.emitted.shape
-    log_probs = model.log_probs(state, beams.emitted.flatten(0, 1)).view(num_rows, width, num_labels + 1)
+    log_probs = numbers(model.log_probs(state, beams.emitted.flatten(0, 1))).view(
+        num_rows, width, num_labels + 1
+    )
     at_stop = torch.arange(num_labels + 1, device=log_probs.device) == num_labels
     kept = torch.where(at_stop, 0.0, -torch.inf)  # a chain that has stopped stays as it is
     log_probs = torch.where(beams.stopped[..., None], kept, log_probs)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelchain.agents.chain_network import State
+from labelchain.agents.runs import RunError
 from labelchain.agents.whole_batch import counts, uniform_for_some
 from labelchain.envs.metrics import RANKED, Predictions
 
@@ -33,6 +34,21 @@ class StepModel(Protocol):
 
     def log_probs(self, state: State, emitted: Tensor) -> Tensor:
         """``(n, num_labels + 1)``; minus infinity where ``emitted`` ``(n, num_labels)`` is true."""
+
+
+def numbers(log_probs: Tensor) -> Tensor:
+    """The log-probabilities that they are, ``(n, num_labels + 1)``, to predict by.
+
+    Raises:
+        RunError: If some are NaN: every comparison would be false, and label 0 ranked five times.
+    """
+    lost = log_probs[:, -1].isnan()  # one logit that is no number makes them all such
+    if lost.any():
+        raise RunError(
+            f"the network gives no numbers (NaN) for {int(lost.sum())} of {len(lost)} inputs: features or "
+            "weights are too large for float32; scale the features, or train with a lower learning rate"
+        )
+    return log_probs
 
 
 class RunningChains:
@@ -81,6 +97,9 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
 
     Returns:
         Predictions for the ``n`` rows, ranking ``(n, min(5, L))``.
+
+    Raises:
+        RunError: If the model gives NaN.
     """
     num_rows, num_labels = len(features), model.num_labels
     length = min(max(RANKED, max_labels), num_labels)
@@ -88,7 +107,7 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
     stopped_at = torch.full((num_rows,), max_labels, dtype=torch.int64, device=features.device)
     running = RunningChains(model, features)
     for step in range(length):
-        log_probs, rows = running.log_probs(), running.rows
+        log_probs, rows = numbers(running.log_probs()), running.rows
         best, label = log_probs[:, :num_labels].max(dim=1)
         stops = log_probs[:, num_labels] > best
         stopped_at[rows] = torch.where(stops, stopped_at[rows].clamp(max=step), stopped_at[rows])
@@ -136,7 +155,7 @@ def sample_chains(
         if step < min_labels:
             log_probs[:, num_labels] = -torch.inf
         if generator is None:
-            action = log_probs.argmax(dim=1)
+            action = numbers(log_probs).argmax(dim=1)
         else:
             places = uniform_for_some(still_running, generator, log_probs.device)
             action = draw(log_probs, places)

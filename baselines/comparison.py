@@ -21,6 +21,7 @@ from labelchain.baselines.decision_order import decisions, mean_decisions
 from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.results import Results, gains, summary, write_csv
+from labelchain.baselines.scores import LinearScores
 from labelchain.baselines.workers import Cell, Engine, Job, parts_of, run_cells
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.datasets.diagnostics import known_answers
@@ -213,7 +214,7 @@ def _sureness(job: Job, seeds: Mapping[str, int]) -> NDArray[np.float32] | None:
     """How probable a model without chains holds each true label of the test rows, if one is compared."""
     if not seeds.get(WITHOUT_CHAINS):
         return None
-    model = load_scores(job.run((WITHOUT_CHAINS, 0)), job.dataset)
+    model = load_scores(LinearScores, job.run((WITHOUT_CHAINS, 0)), job.dataset)
     test = job.dataset.rows("test")
     found = []
     for rows in np.array_split(test, max(1, len(test) // ROWS_AT_A_TIME)):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from labelchain.agents.action_values import train_chain_q
 from labelchain.agents.averaging import Mean
@@ -27,6 +27,7 @@ from labelchain.baselines.order_training import train_in_order, train_order_free
 from labelchain.baselines.prediction_columns import Columns
 from labelchain.baselines.predictions import decoded, save_predictions
 from labelchain.baselines.scores import LinearScores, train_binary_relevance, train_popularity
+from labelchain.baselines.tuned_scores import TunedScores, train_tuned_binary_relevance
 from labelchain.envs import MultilabelDataset
 from labelchain.envs.evaluation import Evaluation, Predictor
 from labelchain.envs.metrics import summarise
@@ -39,6 +40,7 @@ CONTROLS = dict.fromkeys(("ten-composite", "ten-chain-pg", "ten-chain-q"), "ten-
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
 
+Scores = TypeVar("Scores", LinearScores, TunedScores, ClassifierChains)
 Train = Callable[[Run, MultilabelDataset, Progress], int]
 """Trains into a run's directory; returns the number of inputs seen."""
 
@@ -83,25 +85,21 @@ def _load_chain(run: Run, dataset: MultilabelDataset) -> Predictor:
     return load_chain_model(run.directory / "model.pt", dataset, run.device)
 
 
-def load_scores(run: Run, dataset: MultilabelDataset) -> LinearScores:
-    """The model of a finished run of a learner without chains.
+def load_scores(kind: type[Scores], run: Run, dataset: MultilabelDataset) -> Scores:
+    """The model of a finished run of a classical learner.
 
     Raises:
         RunError: If it is missing, damaged, or does not fit the data.
     """
     path = run.directory / "scores.npz"
-    model = LinearScores.load(path)
-    num_features, num_labels = model.weights.shape
+    model = kind.load(path)
+    num_features, num_labels = model.weights.shape[-2:]
     check_fits(path, num_features, num_labels, dataset)
     return model
 
 
-def _load_classifier_chains(run: Run, dataset: MultilabelDataset) -> Predictor:
-    path = run.directory / "scores.npz"
-    model = ClassifierChains.load(path)
-    _, num_features, num_labels = model.weights.shape
-    check_fits(path, num_features, num_labels, dataset)
-    return model
+_load_linear = partial(load_scores, LinearScores)
+_load_classifier_chains = partial(load_scores, ClassifierChains)
 
 
 def _ordered(name: str, summary: str) -> Learner:
@@ -120,9 +118,14 @@ def _of_values(number: int, summary: str) -> Learner:
 
 
 LEARNERS: dict[str, Learner] = {
-    "popularity": Learner("the most frequent labels, whatever the input", train_popularity, load_scores),
+    "popularity": Learner("the most frequent labels, whatever the input", train_popularity, _load_linear),
     "binary-relevance": Learner(
-        "one logistic regression per label (scikit-learn)", train_binary_relevance, load_scores
+        "one logistic regression per label (scikit-learn)", train_binary_relevance, _load_linear
+    ),
+    "tuned-binary-relevance": Learner(
+        "the same, its regularisation and threshold chosen on validation rows",
+        train_tuned_binary_relevance,
+        partial(load_scores, TunedScores),
     ),
     "classifier-chain": Learner(
         "logistic regressions that see the labels before their own, in one random order (scikit-learn)",

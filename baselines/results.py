@@ -19,7 +19,7 @@ from labelchain.envs.metrics import LABEL_SET_METRICS, LOWER_IS_BETTER, RANKING_
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
 CHALLENGERS = (COMPOSITE, "composite-q", "composite-joint", "chain-pg", "chain-q", *CONTROLS)
 """Whose gains are counted."""
-LINEAR = ("binary-relevance", "classifier-chain", "ensemble-of-chains")
+LINEAR = ("binary-relevance", "tuned-binary-relevance", "classifier-chain", "ensemble-of-chains")
 """Logistic regressions: what there is without a network."""
 BEST_ORDER = "best order"
 """The opponent that is, for each metric, whichever of the four orders is best."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -57,14 +58,15 @@ class LinearScores:
 
     def predict(self, features: NDArray[np.float32]) -> Predictions:
         """Predict for ``(n, num_features)``; label sets by descending score."""
-        return predictions_of_scores(self._scores(features), self.threshold)
+        return predictions_of_scores(self.scores(features), self.threshold)
 
     def label_scores(self, features: NDArray[np.float32]) -> Floats:
         """The logistic function of the scores above the threshold, ``(n, num_labels)``."""
-        sure: Floats = expit(self._scores(features) - np.float32(self.threshold))
+        sure: Floats = expit(self.scores(features) - np.float32(self.threshold))
         return sure
 
-    def _scores(self, features: NDArray[np.float32]) -> Floats:
+    def scores(self, features: NDArray[np.float32]) -> Floats:
+        """Of each label, ``(n, num_labels)``."""
         scores: Floats = features @ self.weights + self.bias
         return scores
 
@@ -163,12 +165,7 @@ def train_binary_relevance(run: Run, dataset: MultilabelDataset, progress: Progr
     """One logistic regression per label (scikit-learn), a label predicted if its probability is above 1/2."""
     begun = time.perf_counter()
     features, unscaled = scaled_rows(dataset)
-    labels = dataset.labels[dataset.rows("train")].tocsc()
-    weights = np.zeros((dataset.num_features, dataset.num_labels))
-    bias = np.zeros(dataset.num_labels)
-    for label in range(dataset.num_labels):
-        weights[:, label], bias[label] = fit_label(features, labels[:, [label]].toarray().ravel())
-        progress((label + 1) / dataset.num_labels, "labels")
+    weights, bias = fit_labels(features, dataset.labels[dataset.rows("train")], progress)
     return save_scores(run, dataset, LinearScores(*unscaled(weights, bias)), begun, progress)
 
 
@@ -194,11 +191,30 @@ def scaled_rows(dataset: MultilabelDataset) -> tuple[Any, Unscaled]:
     return features, unscaled
 
 
-def fit_label(features: Any, target: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """Weights and bias of a logistic regression; infinite bias for a label that is always or never there."""
+def fit_labels(
+    features: Any, labels: sparse.csr_array, progress: Progress, strength: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A logistic regression per label: weights ``(num_features, num_labels)``, and bias ``(num_labels,)``."""
+    columns, num_labels = labels.tocsc(), labels.shape[1]
+    weights, bias = np.zeros((features.shape[1], num_labels)), np.zeros(num_labels)
+    for label in range(num_labels):
+        target = columns[:, [label]].toarray().ravel()
+        weights[:, label], bias[label] = fit_label(features, target, strength)
+        progress((label + 1) / num_labels, "labels")
+    return weights, bias
+
+
+def fit_label(features: Any, target: NDArray[Any], strength: float = 1.0) -> tuple[NDArray[Any], float]:
+    """Weights and bias of a logistic regression; infinite bias for a label that is always or never there.
+
+    Args:
+        features: ``(n, num_features)``, dense or sparse.
+        target: ``(n,)``, 0 or 1.
+        strength: scikit-learn's ``C``.
+    """
     if target.min() == target.max():
         return np.zeros(features.shape[1]), np.inf if target[0] else -np.inf
-    model = LogisticRegression(max_iter=1000).fit(features, target)
+    model = LogisticRegression(C=strength, max_iter=1000).fit(features, target)
     return model.coef_[0], float(model.intercept_[0])
 
 

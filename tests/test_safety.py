@@ -84,7 +84,7 @@ def test_a_model_in_training(make_run, dataset, mark, write):
         fit(run, dataset, silent)
 
 
-@pytest.mark.parametrize("learner", ["binary-relevance", "classifier-chain"])
+@pytest.mark.parametrize("learner", ["binary-relevance", "tuned-binary-relevance", "classifier-chain"])
 @pytest.mark.parametrize("write", [as_archive, as_array, as_pickle])
 def test_a_classical_model(make_run, dataset, mark, learner, write):
     run = make_run(learner)

@@ -8,6 +8,7 @@ import torch
 
 from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.chain_steps import chain_steps
 from labelchain.agents.decoders import (
     DECODINGS,
     rank_by_first_step,
@@ -17,6 +18,7 @@ from labelchain.agents.decoders import (
 )
 from labelchain.agents.decoding import ChainPredictor, decode_greedily
 from labelchain.agents.networks import build_network
+from labelchain.agents.runs import RunError
 from labelchain.envs.evaluation import SelectedPredictor
 
 LABELS = 4
@@ -44,6 +46,20 @@ def model(request):
 @pytest.fixture
 def features():
     return torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_no_number_is_no_prediction(model, features, decoding):
+    predictor = ChainPredictor(model, LABELS)
+    found = under_decoding(SelectedPredictor(predictor, predictor), decoding, LABELS)
+    rows = features.numpy().copy()
+    rows[3] = 3e38  # what it is multiplied with adds up to more than float32 holds
+    with pytest.raises(RunError, match=r"no numbers \(NaN\) for 1 of 12 inputs"):
+        found.predict(rows)
+    with pytest.raises(RunError, match="no numbers"):
+        predictor.label_sets(rows)
+    with pytest.raises(RunError, match="no numbers"):
+        chain_steps(model, torch.from_numpy(rows), LABELS)
 
 
 def all_chains(model, row, limit):

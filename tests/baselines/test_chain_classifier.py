@@ -65,7 +65,10 @@ def test_checks_of_scikit_learn(estimator, check):
         pytest.xfail("an estimate is cut off at 1")
 
 
-@pytest.mark.parametrize("learner", ["composite", "always-random", "binary-relevance", "classifier-chain"])
+@pytest.mark.parametrize(
+    "learner",
+    ["composite", "always-random", "binary-relevance", "tuned-binary-relevance", "classifier-chain"],
+)
 def test_it_is_the_training_of_the_command(learner, tmp_path):
     X, Y = data()
     ours = classifier(learner).fit(X, Y)

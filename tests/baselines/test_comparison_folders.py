@@ -185,7 +185,9 @@ def test_an_interrupted_comparison_goes_on(comparison, dataset, monkeypatch):
     assert list(results["learners"]) == list(names)
 
 
-@pytest.mark.parametrize("learner", ["popularity", "binary-relevance", "fixed-random", "composite"])
+@pytest.mark.parametrize(
+    "learner", ["popularity", "binary-relevance", "tuned-binary-relevance", "fixed-random", "composite"]
+)
 def test_a_run_stopped_in_its_last_evaluation_logs_no_step_twice(make_run, dataset, monkeypatch, learner):
     run = make_run(learner, epochs=1)
     for part, _ in LEARNERS[learner].parts:

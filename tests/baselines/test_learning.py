@@ -20,7 +20,13 @@ LEARN = Settings(
     dropout=0.0,
     input_dropout=0.0,
 )
-CLASSICAL = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
+CLASSICAL = (
+    "popularity",
+    "binary-relevance",
+    "tuned-binary-relevance",
+    "classifier-chain",
+    "ensemble-of-chains",
+)
 # Ten times what is trained here once, twice and three times.
 TENS = ("ten-always-random", "ten-composite", "ten-chain-pg", "ten-chain-q")
 # Stable-Baselines3's agents have tests of their own.

@@ -24,7 +24,13 @@ from labelchain.envs.metrics import CHAIN_METRICS, LABEL_SET_METRICS, RANKING_ME
 TINY = Settings(width=8, epochs=2, batch_size=16, sb3_steps=4096)
 TRAINING_ROWS = 36
 METRICS = (*RANKING_METRICS, *LABEL_SET_METRICS)
-SCORES = ("popularity", "binary-relevance", "classifier-chain", "ensemble-of-chains")
+SCORES = (
+    "popularity",
+    "binary-relevance",
+    "tuned-binary-relevance",
+    "classifier-chain",
+    "ensemble-of-chains",
+)
 
 
 def silent(share, note):

@@ -56,7 +56,7 @@ def expected(run, dataset):
     return ranking, chains
 
 
-@pytest.mark.parametrize("learner", ["composite", "always-random", "binary-relevance", "maskable-ppo"])
+@pytest.mark.parametrize("learner", ["composite", "always-random", "tuned-binary-relevance", "maskable-ppo"])
 def test_lines_are_what_the_model_predicts(trained, npz, learner, tmp_path, monkeypatch):
     monkeypatch.setattr("labelchain.cli.predict.BATCH", 7)
     made = trained(learner)
