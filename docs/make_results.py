@@ -6,7 +6,10 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
+
+from labelchain.baselines.significance import seed_p_value
 
 P_VALUES = ("p_value", "seed_p_value")
 RESULTS = Path(__file__).parent / "results"
@@ -15,6 +18,16 @@ LABEL_SET = ("f1_example", "subset_accuracy")
 HEADINGS = {"f1_example": "F1", "subset_accuracy": "subset"}
 SURE = 0.05
 """Gains of a p-value below are marked: ``*`` over test rows, ``**`` over seeds too."""
+LINEAR = ("binary-relevance", "classifier-chain", "ensemble-of-chains")
+SHORT = {
+    "binary-relevance": "b",
+    "tuned-binary-relevance": "t",
+    "classifier-chain": "c",
+    "ensemble-of-chains": "e",
+}
+"""How the table of linear models names them."""
+FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
+SETTINGS = ("width", "slope", "dropout", "input_dropout", "epochs", "batch_size", "warmup", "precision")
 
 
 def comparisons() -> dict[str, dict[str, Any]]:
@@ -55,6 +68,55 @@ def best_decodings(results: dict[str, Any], metrics: tuple[str, ...]) -> list[st
     return cells
 
 
+def relative(ours: list[float], theirs: list[float]) -> str:
+    """A cell: the mean over seeds, and how far it is above another, in per cent of that."""
+    value, base = fmean(ours), fmean(theirs)
+    over_seeds = seed_p_value(ours, theirs)
+    mark = "\\*\\*" if over_seeds is not None and over_seeds < SURE else ""
+    return f"{value:.1f} ({100 * (value / base - 1):+.1f} %{mark})"
+
+
+def best_reading(results: dict[str, Any], learners: tuple[str, ...], metric: str) -> list[float]:
+    """The values over seeds of whichever learner and decoding has the best mean on the test rows."""
+    readings = [
+        entry[metric]
+        for learner in learners
+        for entry in results["decodings"].get(learner, {}).values()
+        if metric in entry
+    ]
+    values: list[float] = max(readings, key=lambda reading: reading["mean"])["values"]
+    return values
+
+
+def gains_read_best(learner: str, opponents: tuple[str, ...], results: dict[str, Any]) -> list[str]:
+    """Cells of one data set: each value and gain, both sides read by whichever decoding is best for them."""
+    return [
+        relative(*(best_reading(results, names, metric) for names in ((learner,), opponents)))
+        for metric in RANKING
+    ]
+
+
+def linear_models(name: str, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries of the linear models of a data set; what is tuned has a file of its own."""
+    found = {learner: entry for learner, entry in results["learners"].items() if learner in LINEAR}
+    tuned = RESULTS / "linear" / f"{name}.json"
+    return found | (json.loads(tuned.read_text())["learners"] if tuned.exists() else {})
+
+
+def gains_over_linear(name: str, results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
+    """Cells of one data set: ``composite``, its gain over the best linear model, and which that is."""
+    cells = []
+    for metric in metrics:
+        models = linear_models(name, results)
+        best = max(models, key=lambda model: models[model][metric]["mean"])
+        theirs = models[best][metric]["values"]
+        if len(theirs) == 1:  # it does not depend on its seed
+            theirs = theirs * 2
+        cell = relative(results["learners"]["composite"][metric]["values"], theirs)
+        cells.append(f"{cell} {SHORT[best]}")
+    return cells
+
+
 def tables() -> Iterator[str]:
     """The lines of all tables."""
     metrics = RANKING + LABEL_SET
@@ -62,7 +124,6 @@ def tables() -> Iterator[str]:
     for learner, opponent, title in (
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
         ("composite", "two-always-random", "`composite`, and its gain over two networks of `always-random`"),
-        ("composite", "best linear model", "`composite`, and its gain over the best linear model"),
         ("ten-composite", "best order", "`ten-composite`, and its gain over the best of the four orders"),
         (
             "ten-composite",
@@ -80,10 +141,41 @@ def tables() -> Iterator[str]:
                 yield row(
                     [f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)]
                 )
+    yield from ("", "## `composite`, and its gain over the best linear model", "", row(heads))
+    yield row(["---"] * len(heads))
+    for name, results in comparisons().items():
+        if linear_models(name, results):
+            count = len(results["learners"]["composite"]["P@1"]["values"])
+            yield row([name, str(count), *gains_over_linear(name, results, metrics)])
+    for learner, opponents, title in (
+        (
+            "composite",
+            FOUR_ORDERS,
+            "`composite` and the best of the four orders, each read by its best decoding",
+        ),
+        (
+            "composite",
+            ("two-always-random",),
+            "`composite` and two networks of `always-random`, each read by its best decoding",
+        ),
+        (
+            "ten-composite",
+            ("ten-always-random",),
+            "`ten-composite` and ten networks of `always-random`, each read by its best decoding",
+        ),
+    ):
+        yield from ("", f"## {title}", "", row(heads[: 2 + len(RANKING)]), row(["---"] * (2 + len(RANKING))))
+        for name, results in comparisons().items():
+            if learner in results["decodings"] and opponents[-1] in results["decodings"]:
+                count = len(results["learners"][learner]["P@1"]["values"])
+                yield row([name, str(count), *gains_read_best(learner, opponents, results)])
     yield from ("", "## The best learner and decoding of each metric", "", row(heads[:1] + heads[2:]))
     yield row(["---"] * (len(heads) - 1))
     for name, results in comparisons().items():
         yield row([name, *best_decodings(results, metrics)])
+    yield from ("", "## Settings", "", row(["data", *SETTINGS]), row(["---"] * (len(SETTINGS) + 1)))
+    for name, results in comparisons().items():
+        yield row([name, *(str(results["settings"][setting]) for setting in SETTINGS)])
 
 
 def row(cells: list[str]) -> str:
