@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,27 +20,29 @@ PER_ROW, MOST_STEPS, LONGEST_NAME = 4, 16, 22
 def save_figure(explanation: Explanation, path: Path) -> None:
     """Write a PNG, beside and renamed; of a longer chain its first 16 steps.
 
+    A picture is the first panel, or beside all rows if that leaves less of the figure empty.
+
     Args:
         explanation: What is drawn.
         path: The file.
     """
     steps = explanation.steps[:MOST_STEPS]
     has_picture = explanation.picture is not None
-    panels = len(steps) + has_picture
-    columns = min(PER_ROW, panels)
-    rows = math.ceil(panels / columns)
+    is_beside = has_picture and _empty(len(steps), PER_ROW - 1) < _empty(len(steps) + 1, PER_ROW)
+    rows, columns = _grid(len(steps) + has_picture - is_beside, PER_ROW - is_beside)
     most = max(map(len, steps))
-    figure = Figure(figsize=(3.1 * columns, 1.0 + rows * (1.0 + 0.28 * most)), dpi=120, layout="constrained")
+    size = 3.1 * (columns + is_beside), 1.0 + rows * (1.0 + 0.28 * most)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes: list[Axes] = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
-    for spare in axes[panels:]:
-        spare.set_axis_off()
+    grid = figure.add_gridspec(rows, columns + is_beside)
+    cells = [grid[row, column + is_beside] for row in range(rows) for column in range(columns)]
     if explanation.picture is not None:
-        place = axes.pop(0)
+        place = figure.add_subplot(grid[:, 0] if is_beside else cells.pop(0))
         place.imshow(explanation.picture, cmap="gray")
         place.set(xticks=[], yticks=[])
         place.set_title("input", fontsize=9, loc="left")
-    for number, (step, place) in enumerate(zip(steps, axes, strict=False), start=1):
+    for number, (step, cell) in enumerate(zip(steps, cells, strict=False), start=1):
+        place = figure.add_subplot(cell)
         _draw(place, step, f"step {number}")
         place.set_ylim(most - 0.4, -0.6)
     total = len(explanation.steps)
@@ -55,6 +56,17 @@ def save_figure(explanation: Explanation, path: Path) -> None:
     figure.suptitle(_plain("\n".join(lines)), fontsize=9)
     with written_beside(path) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def _grid(panels: int, most: int) -> tuple[int, int]:
+    """Rows and columns for so many panels, as even as at most so many in a row can be."""
+    rows = math.ceil(panels / most)
+    return rows, math.ceil(panels / rows)
+
+
+def _empty(panels: int, most: int) -> int:
+    """How many panels of that grid are left over."""
+    return math.prod(_grid(panels, most)) - panels
 
 
 def _draw(place: Axes, step: tuple[Candidate, ...], title: str) -> None:
