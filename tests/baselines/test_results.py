@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from labelchain.baselines.figures import limit, new_figure
 from labelchain.baselines.learners import FOUR_ORDERS
 from labelchain.baselines.results import METRICS, best_orders, gain_cells, gains, summary, write_csv
 from labelchain.baselines.significance import paired_bootstrap, seed_interval, seed_p_value
@@ -82,22 +81,6 @@ def test_ten_networks_are_measured_against_ten_in_random_orders():
 def test_the_best_order_is_of_four_only_if_four_are_compared():
     assert best_orders({"learners": dict.fromkeys([*FOUR_ORDERS, "composite"])}) == "best of the four orders"
     assert best_orders({"learners": dict.fromkeys(FOUR_ORDERS[1:])}) == "best order compared"
-
-
-def test_axes_span_the_dots_whatever_two_seeds_have_for_intervals():
-    axes = new_figure(2, 2).subplots()
-    entries = {
-        "popularity": summary([run(10)])["P@1"],
-        "chain-pg": summary([run(60), run(64)])["P@1"],  # an interval of 62 plus or minus 25
-        "composite": summary([run(62), run(62.1), run(61.9)])["P@1"],
-    }
-    limit(axes, entries)
-    low, high = axes.get_xlim()
-    assert 57 < low < 60
-    assert 64 < high < 67
-    assert [text.get_text() for text in axes.texts] == ["◂ 10.0"]
-    limit(axes, {"popularity": entries["popularity"]})
-    assert axes.get_xlim()[0] < 10 < axes.get_xlim()[1]
 
 
 def test_the_interval_over_seeds_is_student_s():
