@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from labelchain.baselines.decision_figures import write_orders, write_positions
+from labelchain.baselines.decision_figures import REFERENCE, write_orders, write_positions
 from labelchain.baselines.decision_order import pair_orders
-from labelchain.baselines.figures import write_figure, write_gains, write_times
+from labelchain.baselines.figures import has_intervals, write_figure, write_gains, write_times
 from labelchain.baselines.predictions import load_predictions
 from labelchain.baselines.report import HEADINGS, SHOWN
 from labelchain.baselines.results import BEST_ORDER, BESTS, METRICS, Results, best_orders, gain_cells
@@ -18,11 +18,29 @@ from labelchain.baselines.workers import Job
 from labelchain.envs.files import written_beside
 from labelchain.envs.positions import error_rates, mean_positions
 
-ORDERED = ("freq2rare", "always-random", "target-reordering", "chain-pg", "composite")
+ORDERED = ("freq2rare", "rare2freq", "always-random", "target-reordering", "chain-pg", "composite")
 """Learners whose order of decisions is drawn."""
-ORDERS_CAPTION = (
-    "Left: how often the label at each rank is wrong. Right: in how many inputs two labels of a ranking "
-    "stand in their more common order, over pairs of labels; 100 % if the order never depends on the input."
+COMPARISON_CAPTION = (
+    "Scores: one dot per seed, mean, 95 % interval over seeds; colours tell kinds of learners."
+)
+SINGLE_CAPTION = "Scores of one seed; colours tell kinds of learners."
+GAINS_CAPTION = (
+    "Gains over the {orders}, 95 % intervals over test rows: of rankings (left) and of sets of labels "
+    "(right), each on an axis of its own."
+)
+TIME_CAPTION = (
+    "Scores against the seconds that training took, those of parts included. The seconds are of shared "
+    "processors, where other trainings may have run at the same time."
+)
+POSITIONS_CAPTION = (
+    "Which labels go first: one dot is one label, at its mean position in the greedy chain (seed 0), top is "
+    "first."
+)
+ERRORS_CAPTION = "Left: how often the label at each rank is wrong"
+PAIRS_CAPTION = (
+    "Right: in how many inputs two labels of a ranking stand in their more common order, over pairs of "
+    "labels; 100 % if the order never depends on the input. Networks that learn a fixed order are free to "
+    "leave it."
 )
 GAIN_NOTE = """Gains of means over seeds, in points, positive if better.
 The interval and *p rows* are of a paired bootstrap over test rows, *p seeds* of Welch's test over seeds."""
@@ -57,22 +75,18 @@ def write_report(
         seconds: By learner, how long each of its runs took.
         commands: The commands that made it, in turn.
     """
-    figures = [("comparison.png", "Scores: one dot per seed, mean, 95 % interval over seeds.")]
     write_figure(results, job.out / "comparison.png")
+    figures = [("comparison.png", COMPARISON_CAPTION if has_intervals(results) else SINGLE_CAPTION)]
     if any(BEST_ORDER in opponents for opponents in results["gains"].values()):
         write_gains(results, job.out / "gains.png")
-        figures.append(
-            ("gains.png", f"Gains over the {best_orders(results)}, 95 % intervals over test rows.")
-        )
+        figures.append(("gains.png", GAINS_CAPTION.format(orders=best_orders(results))))
     write_times(results, seconds, job.out / "time.png")
-    figures.append(("time.png", "Scores against the seconds that training took, those of parts included."))
+    figures.append(("time.png", TIME_CAPTION))
     if _draw_orders(job, results):
+        beside = f", in points over `{REFERENCE}`" if REFERENCE in results["learners"] else ""
         figures += [
-            (
-                "positions.png",
-                "Which labels go first: mean position in the greedy chain (seed 0), top is first.",
-            ),
-            ("orders.png", ORDERS_CAPTION),
+            ("positions.png", POSITIONS_CAPTION),
+            ("orders.png", f"{ERRORS_CAPTION}{beside}. {PAIRS_CAPTION}"),
         ]
     parts = [
         f"# Comparison on {results['dataset']}",
