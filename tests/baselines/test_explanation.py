@@ -115,3 +115,22 @@ def test_figures_of_any_length(tmp_path, steps, picture):
     with Image.open(path) as image:
         assert image.width > 300
         assert np.asarray(image).std() > 5
+
+
+@pytest.mark.parametrize(
+    ("panels", "picture", "width", "tall"),
+    [
+        (3, False, 3, False),
+        (4, False, 4, False),
+        (5, False, 3, True),
+        (3, True, 4, False),
+        (4, True, 3, True),  # the picture beside two rows of two
+        (5, True, 3, True),  # the picture is one of six
+    ],
+)
+def test_panels_fill_the_figure(tmp_path, panels, picture, width, tall):
+    path = tmp_path / "figure.png"
+    save_figure(made(panels - 1, picture=np.eye(4, dtype=np.float32) if picture else None), path)
+    with Image.open(path) as image:
+        assert image.width == width * 372
+        assert (image.height > 400) == tall
