@@ -82,9 +82,11 @@ def limit(axes: Axes, entries: Mapping[str, Any]) -> None:
     reached = [*dots, *(end for entry in others for end in entry["interval"] or [])]
     low, high = max(min(reached), min(dots) - 0.5 * span), min(max(reached), max(dots) + 0.5 * span)
     short = max(0.0, LEAST_SPAN - (high - low)) / 2
-    low, high = low - short - 0.12 * span, high + short + 0.06 * span
-    # Room for half a dot at either end, too little for a tick.
-    axes.set_xlim(max(low, -0.03 * (high - max(low, 0.0))), min(high, 100.0 + 0.03 * (100.0 - low)))
+    low, high = max(low - short - 0.12 * span, 0.0), min(high + short + 0.06 * span, 100.0)
+    high = min(max(high, low + LEAST_SPAN), 100.0)
+    low = max(min(low, high - LEAST_SPAN), 0.0)
+    room = 0.03 * (high - low)  # for half a dot where scores end, too little for a tick
+    axes.set_xlim(low - room * (low == 0.0), high + room * (high == 100.0))
     for row, (name, entry) in enumerate(entries.items()):
         if name == "popularity" and min(entry["values"]) < axes.get_xlim()[0]:
             text = f"◂ {entry['mean']:.1f}"
