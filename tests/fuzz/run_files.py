@@ -29,6 +29,7 @@ from labelchain.baselines.learners import LEARNERS
 from labelchain.baselines.prediction_columns import Columns
 from labelchain.baselines.predictions import load_predictions, save_predictions
 from labelchain.baselines.scores import LinearScores
+from labelchain.baselines.tuned_scores import TunedScores
 from labelchain.envs.datasets import DatasetError
 from labelchain.envs.datasets.storage import recorded
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS, Predictions, summarise
@@ -125,6 +126,21 @@ def read_scores(folder):
     features = np.ones((2, found.weights.shape[0]), np.float32)
     check_predictions(found.predict(features), found.weights.shape[1])
     return repr([found.weights, found.bias, found.threshold])
+
+
+def tuned(folder, seed):
+    rng = np.random.default_rng(seed)
+    both = (LinearScores(rng.normal(size=(3, 2)), rng.normal(size=2), each) for each in (0.0, 0.5))
+    TunedScores(*both).save(folder / "scores.npz")
+    return ["scores.npz"]
+
+
+def read_tuned(folder):
+    found = TunedScores.load(folder / "scores.npz")
+    features = np.ones((2, found.weights.shape[0]), np.float32)
+    check_predictions(found.predict(features), found.weights.shape[1])
+    parts = (found.ranking, found.label_set)
+    return repr([(each.weights, each.bias, each.threshold) for each in parts])
 
 
 def chains(folder, seed):
@@ -245,6 +261,7 @@ _BOTH = {
     "`model.pt`": forms(model, read_model, change_tensors, exact=True, use=use_model),
     "`last.pt`": forms(training, read_training, change_tensors, exact=True, use=go_on),
     "`scores.npz`": forms(scores, read_scores, change_arrays, exact=True),
+    "`scores.npz`, tuned": forms(tuned, read_tuned, change_arrays, exact=True),
     "`scores.npz` of chains": forms(chains, read_chains, change_arrays, exact=True),
     "`predictions.npz`": forms(predictions, read_predictions, change_arrays, exact=True),
     "`config.json`": forms(config, read_config, change_json),
