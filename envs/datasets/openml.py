@@ -32,7 +32,8 @@ def read_openml(
 
     OpenML has no standard training and test rows: unless they are given, a third of the rows, drawn with a
     fixed seed, is the test split. A nominal feature of two values becomes 0 or 1, of more values one column
-    for each.
+    for each. Rows at the end of a sparse file that hold nothing, ``{}``, are lost, as scikit-learn counts
+    rows by what they hold.
 
     Args:
         name_or_id: The data set's name on OpenML, or its number, which names one version for good.
@@ -51,42 +52,62 @@ def read_openml(
     chosen: dict[str, Any] = (
         {"data_id": int(name_or_id)} if is_id else {"name": name_or_id, "version": version}
     )
-    try:
-        bunch = datasets.fetch_openml(
-            **chosen,
-            target_column="default-target" if label_columns is None else list(label_columns),
-            as_frame=False,
-            parser="liac-arff",
+    # All columns as data: as targets, scikit-learn 1.9 leaves those of sparse rows uninitialised, and takes
+    # a missing nominal value for any other.
+    bunch = _fetched(chosen, None, what)
+    columns, categories = list(bunch.feature_names), bunch.categories or {}
+    labels = _label_columns(bunch, chosen, what) if label_columns is None else list(label_columns)
+    if missing := [label for label in labels if label not in columns]:
+        raise DatasetError(
+            f"{what}: no column {', '.join(map(repr, missing[:5]))}, or OpenML marks it as one to ignore; "
+            f"expected label_columns to be among {', '.join(columns[:10])}{', ...' * (len(columns) > 10)}"
         )
+    if len(labels) < 2:
+        raise DatasetError(
+            f"{what}: expected at least two label columns, got {', '.join(labels) or 'none'}; name them "
+            "in label_columns"
+        )
+    indicators = _labels(bunch.data, [columns.index(label) for label in labels], labels, categories, what)
+    known = set(labels)
+    kept = [column for column, each in enumerate(columns) if each not in known]
+    features, feature_names = _features(bunch.data[:, kept], [columns[i] for i in kept], categories)
+    train, test = _split(indicators.shape[0], train_rows, test_rows)
+    try:
+        return MultilabelDataset.from_arrays(
+            str(bunch.details.get("name", name_or_id)) if name is None else name,
+            features,
+            indicators,
+            train_rows=train,
+            test_rows=test,
+            label_names=labels,
+            feature_names=feature_names,
+        )
+    except DatasetError as error:
+        raise DatasetError(f"{what}: {error}") from error
+
+
+def _fetched(chosen: Mapping[str, Any], target: str | None, what: str) -> Any:
+    """What scikit-learn gives, without pandas: numbers, nominal values as their positions."""
+    try:
+        return datasets.fetch_openml(**chosen, target_column=target, as_frame=False, parser="liac-arff")
     except OSError as error:
         raise DatasetError(
             f"{what}: OpenML cannot be reached ({error}). Go online, or fetch the set on another "
             f"machine and copy scikit-learn's cache from there to {datasets.get_data_home()} here"
         ) from error
-    except (KeyError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise DatasetError(f"{what}: {error}") from error
-    names = tuple(bunch.target_names or ())
-    target = bunch.target
-    if target is None or target.ndim != 2 or len(names) < 2:
-        raise DatasetError(
-            f"{what}: expected at least two label columns, got {', '.join(names) or 'none'}; name them "
-            "in label_columns"
-        )
-    features, feature_names = _features(bunch.data, bunch.feature_names, bunch.categories or {})
-    num_rows = target.shape[0]
-    train, test = _split(num_rows, train_rows, test_rows)
-    try:
-        return MultilabelDataset.from_arrays(
-            str(bunch.details.get("name", name_or_id)) if name is None else name,
-            features,
-            _labels(target, names, what),
-            train_rows=train,
-            test_rows=test,
-            label_names=names,
-            feature_names=feature_names,
-        )
-    except DatasetError as error:
-        raise DatasetError(str(error) if str(error).startswith(what) else f"{what}: {error}") from error
+
+
+def _label_columns(bunch: Any, chosen: Mapping[str, Any], what: str) -> list[str]:
+    """The columns that OpenML names as targets, in the order of the columns."""
+    named = set(str(bunch.details.get("default_target_attribute") or "").split(","))
+    if len(named) > 1 and named.issubset(bunch.feature_names):
+        return [column for column in bunch.feature_names if column in named]
+    if sparse.issparse(bunch.data):  # whose targets scikit-learn may fail to read
+        return []
+    # The description may cut its list short; what OpenML says of each column is complete.
+    return list(_fetched(chosen, "default-target", what).target_names or ())
 
 
 def _split(
@@ -103,17 +124,36 @@ def _split(
     return np.sort(shuffled[size:]), np.sort(shuffled[:size])
 
 
-def _labels(target: Any, names: Sequence[str], what: str) -> sparse.csr_array:
+def _labels(
+    data: Any,
+    columns: Sequence[int],
+    names: Sequence[str],
+    categories: Mapping[str, Sequence[str] | None],
+    what: str,
+) -> sparse.csr_array:
     """Labels as 0 and 1, from numbers or words such as TRUE."""
-    values = target.toarray() if sparse.issparse(target) else np.asarray(target)
-    indicators = np.zeros(values.shape, dtype=np.int8)
-    for column, label in enumerate(names):
-        for word in np.unique(values[:, column].astype(str)):
+    by_column: Any = sparse.csc_array(data) if sparse.issparse(data) else np.asarray(data)
+    carriers: list[NDArray[np.int64]] = []  # of each label, the rows
+    for column, label in zip(columns, names, strict=True):
+        block = by_column[:, [column]]
+        values = (block.toarray() if sparse.issparse(block) else block).ravel().astype(np.float64)
+        if (missing := np.isnan(values)).any():
+            raise DatasetError(
+                f"{what}: label {label!r} has no value in {missing.sum():,} rows, such as row "
+                f"{int(missing.argmax())}; expected 0 and 1: choose other label_columns"
+            )
+        words = categories.get(label)
+        carried = np.zeros(values.size, dtype=bool)
+        for value in np.unique(values):
+            word = words[int(value)] if words else f"{value:g}"
             if word.strip().lower() in _TRUE:
-                indicators[values[:, column].astype(str) == word, column] = 1
+                carried |= values == value
             elif word.strip().lower() not in _FALSE:
                 raise DatasetError(f"{what}: label {label!r} has the value {word[:40]!r}; expected 0 and 1")
-    return sparse.csr_array(indicators)
+        carriers.append(np.flatnonzero(carried))
+    rows, ends = np.concatenate(carriers), np.cumsum([0, *(len(each) for each in carriers)])
+    ones = np.ones(rows.size, dtype=np.int8)
+    return sparse.csr_array(sparse.csc_array((ones, rows, ends), shape=(data.shape[0], len(names))))
 
 
 def _features(
