@@ -19,6 +19,7 @@ class DatasetError(ValueError):
 def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_array:
     """Features as a finite float32 array or CSR, ``(num_rows, num_features)``; the given are not changed."""
     if sparse.issparse(values):
+        _check_real(values, name, "features")
         result = sparse.csr_array(values, dtype=np.float32)
         if not result.has_canonical_format:
             result = result.copy()
@@ -26,7 +27,11 @@ def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_arra
         data = result.data
     else:
         try:
-            result = np.ascontiguousarray(values, dtype=np.float32)
+            array = np.asanyarray(values)
+            _check_real(array, name, "features")
+            result = np.ascontiguousarray(array, dtype=np.float32)
+        except DatasetError:
+            raise
         except (TypeError, ValueError) as error:
             raise DatasetError(f"{name}: features must be numbers in a rectangular array: {error}") from error
         data = result
@@ -49,7 +54,15 @@ def as_features(values: Any, name: str) -> NDArray[np.float32] | sparse.csr_arra
 def as_labels(values: Any, name: str) -> sparse.csr_array:
     """Labels as a canonical int8 CSR of ones, ``(num_rows, num_labels)``, in memory of its own."""
     try:
-        result = sparse.csr_array(values, copy=True)
+        array = values if sparse.issparse(values) else np.asanyarray(values)
+        _check_real(array, name, "labels")
+        if array.dtype.kind in "US":
+            raise TypeError("these are texts")
+        if array.dtype == object and array.ndim == 2:  # such as a frame of bool with missing values
+            array = array.astype(np.float64)
+        result = sparse.csr_array(array, copy=True)
+    except DatasetError:
+        raise
     except (TypeError, ValueError) as error:
         raise DatasetError(
             f"{name}: labels must be a rectangular array of 0 and 1: {error}; for lists of label numbers, "
@@ -72,6 +85,24 @@ def as_labels(values: Any, name: str) -> sparse.csr_array:
     return sparse.csr_array(
         (np.ones(result.nnz, dtype=np.int8), result.indices, result.indptr), shape=result.shape
     )
+
+
+def holds_dates(values: NDArray[Any]) -> bool:
+    """Whether an array of objects has NumPy's dates or times, which become numbers without a word."""
+    kinds = set(map(type, values.ravel()))
+    return any(issubclass(kind, np.datetime64 | np.timedelta64) for kind in kinds)
+
+
+def _check_real(values: Any, name: str, what: str) -> None:
+    """Raise DatasetError for what would become numbers that nobody meant."""
+    if np.ma.is_masked(values):
+        raise DatasetError(
+            f"{name}: {what} are a masked array whose masked values would count as numbers; fill them by "
+            ".filled(...) or drop such rows"
+        )
+    if values.dtype.kind in "mMc" or (values.dtype == object and holds_dates(values)):
+        kind = "dates or times" if values.dtype.kind == "O" else values.dtype
+        raise DatasetError(f"{name}: {what} must be real numbers, got {kind}; convert or drop such columns")
 
 
 def as_rows(values: Any, num_rows: int, what: str) -> NDArray[np.int64]:
@@ -124,11 +155,40 @@ def check_disjoint(splits: Mapping[str, NDArray[np.int64]], name: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise DatasetError unless a data set's name can be part of a file's name and of a table."""
+    if not isinstance(name, str):
+        raise DatasetError(f"the name of a data set must be text, got {name!r:.70}")
     if any(char in "/\\" or not char.isprintable() for char in name):
         raise DatasetError(
             f"a data set cannot be called {name[:70]!r}: its name becomes part of folder names; expected "
             "text without slashes and control characters"
         )
+
+
+def check_not_reordered(
+    name: str, what: str, given: Sequence[str] | None, columns: tuple[str, ...] | None
+) -> None:
+    """Raise DatasetError if given names are a data frame's own columns in another order: they rename."""
+    if given is None or columns is None:
+        return
+    names = tuple(map(str, given))
+    if names != columns and sorted(names) == sorted(columns):
+        raise DatasetError(
+            f"{name}: {what}_names are the columns of the data frame in another order, but would rename, not "
+            f"reorder them; leave {what}_names out, or select the columns in that order before"
+        )
+
+
+def as_annotations(
+    values: Mapping[str, Any], shape: tuple[int, int], name: str
+) -> dict[str, sparse.csr_array]:
+    """Annotations, each a ``csr_array`` of the shape of the labels."""
+    for key, annotation in values.items():
+        if not sparse.issparse(annotation) or annotation.shape != shape:
+            got = annotation.shape if sparse.issparse(annotation) else type(annotation).__name__
+            raise DatasetError(
+                f"{name}: annotation {key!r} must be a sparse array of the labels' shape, {shape}, got {got}"
+            )
+    return {key: sparse.csr_array(annotation) for key, annotation in values.items()}
 
 
 def check_names(name: str, what: str, names: tuple[str, ...], count: int, *, unique: bool = True) -> None:

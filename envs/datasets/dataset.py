@@ -15,6 +15,7 @@ from scipy import sparse
 
 from labelchain.envs.datasets.checks import (
     DatasetError,
+    as_annotations,
     as_features,
     as_image_shape,
     as_labels,
@@ -22,6 +23,7 @@ from labelchain.envs.datasets.checks import (
     check_disjoint,
     check_name,
     check_names,
+    check_not_reordered,
     hold_out,
 )
 from labelchain.envs.datasets.memory import from_label_lists, unframed
@@ -101,7 +103,8 @@ class MultilabelDataset:
             test_rows: Row numbers of the test split.
             validation_rows: Row numbers of the validation split, or ``None``.
             label_names: One per label, kept as text; by default the columns of the data frame, the names in
-                the lists in alphabetical order, or else ``"0"``, ``"1"``, ...
+                the lists in alphabetical order, or else ``"0"``, ``"1"``, ... They rename the columns of a
+                data frame, which stay in their order.
             feature_names: One per feature; by default the columns of the data frame.
             num_labels: How many labels there are, if ``labels`` are lists of label numbers (from 0).
             image_shape: ``(height, width)`` if each row is a picture.
@@ -109,13 +112,15 @@ class MultilabelDataset:
 
         Raises:
             DatasetError: If the name has a slash or control character, shapes disagree, a feature is not
-                finite, a label value is neither 0 nor 1, a split is empty, out of range or overlaps another,
-                or names are missing or repeated.
+                finite, a label value is neither 0 nor 1, values are masked, dates or complex, a split is
+                empty, out of range or overlaps another, or names are missing or repeated.
         """
         check_name(name)
-        features, feature_columns = unframed(features)
+        features, feature_columns = unframed(features, name)
+        check_not_reordered(name, "feature", feature_names, feature_columns)
         feature_names = feature_columns if feature_names is None else feature_names
-        labels, label_columns = unframed(labels)
+        labels, label_columns = unframed(labels, name)
+        check_not_reordered(name, "label", label_names, label_columns)
         if label_columns is None:
             labels, label_columns = from_label_lists(labels, name, label_names, num_labels)
         label_names = label_columns if label_names is None else label_names
@@ -150,7 +155,7 @@ class MultilabelDataset:
             label_names=names,
             feature_names=None if feature_names is None else tuple(map(str, feature_names)),
             image_shape=image_shape,
-            annotations=dict(annotations or {}),
+            annotations=as_annotations(annotations or {}, y.shape, name),
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MultilabelDataset:

@@ -6,13 +6,13 @@ Data frames are recognised by what they can do (``columns``, ``to_numpy``), so p
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from labelchain.envs.datasets.checks import DatasetError
+from labelchain.envs.datasets.checks import DatasetError, holds_dates
 
 
 def columns_of(values: Any) -> tuple[Any, ...] | None:
@@ -21,17 +21,27 @@ def columns_of(values: Any) -> tuple[Any, ...] | None:
     return tuple(values.columns) if is_frame else None
 
 
-def unframed(values: Any) -> tuple[Any, tuple[str, ...] | None]:
-    """The numbers of a data frame and its columns as text; anything else as it is, without names."""
+def unframed(values: Any, name: str = "data frame") -> tuple[Any, tuple[str, ...] | None]:
+    """The numbers of a data frame and its columns as text; anything else as it is, without names.
+
+    Raises:
+        DatasetError: If all columns are sparse, and what they leave out is not 0.
+    """
     columns = columns_of(values)
     if columns is None:
         return values, None
     names = tuple(str(column) for column in columns)
     accessor = getattr(values, "sparse", None)  # of a frame whose columns are all sparse
-    if accessor is not None:
-        return accessor.to_coo(), names
+    if accessor is not None and names:
+        try:
+            return accessor.to_coo(), names
+        except ValueError as error:
+            raise DatasetError(
+                f"{name}: sparse columns of a data frame must leave out zeros, as in "
+                f"pandas.SparseDtype(float, 0): {error}"
+            ) from error
     array = np.asarray(values.to_numpy())
-    if array.dtype == object:  # columns of different types, such as int and bool
+    if array.dtype == object and not holds_dates(array):  # columns of different types, such as int and bool
         with contextlib.suppress(TypeError, ValueError):  # else the caller says what is wrong
             array = array.astype(np.float64)
     return array, names
@@ -69,12 +79,31 @@ def from_label_lists(
                 f"{name}: labels of row {i} must be a list, got {row!r:.40}; split the text, or wrap "
                 "the label in a list"
             )
+        if isinstance(row, Mapping):
+            raise DatasetError(
+                f"{name}: labels of row {i} are a mapping, {row!r:.40}, whose keys would all count; "
+                "give a list of those that the row has"
+            )
     texts = sum(isinstance(label, str) for row in rows for label in row)
     if num_labels is not None:
         return _from_numbers(rows, name, num_labels), None
     if not texts:
         return values, None  # a 0/1 matrix in nested lists
+    if label_names is None and _is_matrix_of_text(rows):
+        raise DatasetError(
+            f"{name}: labels are rows of the texts '0' and '1', all of one length: a matrix, or lists of the "
+            "names '0' and '1'? Give numbers, or label_names=['0', '1']"
+        )
     return _from_names(rows, name, label_names)
+
+
+def _is_matrix_of_text(rows: list[Any]) -> bool:
+    """Whether lists of names may as well be a 0/1 matrix that was read as text."""
+    is_ordered = all(isinstance(row, Sequence | np.ndarray) for row in rows)
+    is_rectangle = is_ordered and len({len(row) for row in rows}) == 1
+    return is_rectangle and all(
+        isinstance(label, str) and label in ("0", "1") for row in rows for label in row
+    )
 
 
 def _rows(values: Any) -> list[Any] | None:

@@ -164,6 +164,12 @@ def test_names_are_numbers_unless_given() -> None:
     assert dataset.feature_names == ("x", "x")
 
 
+def test_annotations_become_csr() -> None:
+    annotations = build(annotations={"blurred": sparse.coo_matrix(LABELS)}).annotations
+    assert isinstance(annotations["blurred"], sparse.csr_array)
+    np.testing.assert_array_equal(annotations["blurred"].toarray(), LABELS)
+
+
 def with_nan(row: int) -> np.ndarray[Any, Any]:
     features = FEATURES + 1
     features[row, 1] = np.nan
@@ -217,6 +223,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"image_shape": (1, 2, 1)}, "toy: image_shape must be (height, width)"),
     ({"image_shape": (1.0, 2.0)}, "toy: image_shape must be (height, width)"),
     ({"image_shape": 2}, "toy: image_shape must be (height, width)"),
+    ({"name": None}, "the name of a data set must be text, got None"),
+    (
+        {"annotations": {"blurred": sparse.csr_array(LABELS[:, :2])}},
+        "toy: annotation 'blurred' must be a sparse array of the labels' shape, (6, 3), got (6, 2)",
+    ),
+    ({"annotations": {"blurred": LABELS}}, "of the labels' shape, (6, 3), got ndarray"),
 ]
 
 

@@ -142,6 +142,24 @@ def test_sparse_frames_stay_sparse() -> None:
         ([[0], [1.0], [], []], {"num_labels": 3}, "row 1 has the label 1.0; expected a number of a label"),
         ([[0], [True], [], []], {"num_labels": 3}, "row 1 has the label True; expected a number of a label"),
         (np.array(MATRIX), {"num_labels": 3}, "num_labels goes with lists of label numbers"),
+        (
+            [{"sea": 1, "sky": 0}, {}, {}, {}],
+            {},
+            "labels of row 0 are a mapping, {'sea': 1, 'sky': 0}, whose",
+        ),
+        ([["1", "0"], ["0", "1"]] * 2, {}, "a matrix, or lists of the names '0' and '1'? Give numbers, or"),
+        (np.array([["1", "0"], ["0", "1"]] * 2, dtype=object), {}, "a matrix, or lists of the names"),
+        (
+            np.array([["1", "0"], ["0", "1"]] * 2),
+            {},
+            "must be a rectangular array of 0 and 1: these are texts",
+        ),
+        (
+            Frame([[True, object()]] * 4, ["a", "b"]),
+            {},
+            "must be a rectangular array of 0 and 1: float() arg",
+        ),
+        (Frame([[True, None]] * 4, ["a", "b"]), {}, "label values must be 0 or 1, but row 0, label 1 is nan"),
         ([["sea"], [], []], {}, "features have 4 rows but labels have 3"),
         ([[], [], [], []], {}, "at least one label, got (4, 0)"),
         ([[1], [1, 0], [], [0]], {}, "for lists of label numbers, give num_labels"),
@@ -152,6 +170,76 @@ def test_wrong_labels(labels: Any, changes: dict[str, Any], message: str) -> Non
         build(labels, **changes)
 
 
+def test_names_0_and_1_are_taken_for_names_where_they_can_be_nothing_else() -> None:
+    for rows in ([["1", "0"], [], ["1"], ["0"]], [{"0"}, {"1"}, {"0"}, {"1"}], [["0", "2"]] * 4):
+        assert build(rows).label_names in (("0", "1"), ("0", "2"))
+    data = build([["1"], ["0"], ["1"], ["0"]], label_names=["0", "1"])
+    assert data.labels.toarray().tolist() == [[0, 1], [1, 0]] * 2
+
+
+def test_objects_may_be_a_matrix() -> None:
+    values = np.array([[1, True, 0.0]] * 4, dtype=object)
+    assert build(values).labels.toarray().tolist() == [[1, 1, 0]] * 4
+
+
+def test_names_that_would_rename_the_columns_of_a_frame_in_another_order() -> None:
+    labels, features = Frame(MATRIX, ["a", "b", 3]), Frame(FEATURES, ["x", "y"])
+    assert build(labels, features, label_names=["a", "b", "3"]).label_names == ("a", "b", "3")
+    with pytest.raises(
+        DatasetError, match=r"^toy: label_names are the columns .* in another order, but would"
+    ):
+        build(labels, features, label_names=["b", "a", "3"])
+    with pytest.raises(DatasetError, match=r"^toy: feature_names are .*; leave feature_names out, or select"):
+        build(labels, features, feature_names=["y", "x"])
+
+
+class FilledFrame(SparseFrame):
+    """One whose columns leave out something else than 0."""
+
+    def to_coo(self) -> sparse.coo_array:
+        raise ValueError("fill value must be 0 when converting to COO matrix")
+
+
+def test_sparse_frames_that_cannot_stay_sparse() -> None:
+    with pytest.raises(DatasetError, match=r"^toy: sparse columns of a data frame must leave out zeros, as"):
+        build(MATRIX, FilledFrame(FEATURES, ["x", "y"]))
+
+    class Empty(FilledFrame):
+        def to_numpy(self) -> np.ndarray[Any, Any]:
+            return np.zeros((4, 0))
+
+    with pytest.raises(DatasetError, match=r"^toy: features must have .* at least one feature, got \(4, 0\)"):
+        build(MATRIX, Empty(FEATURES, []))
+
+
 def test_text_in_a_frame() -> None:
     with pytest.raises(DatasetError, match="features must be numbers in a rectangular array"):
         build(MATRIX, Frame([["a", 1]] * 4, ["x", "y"]))
+
+
+DATES = np.array([["2020-01-01", "NaT"]] * 4, dtype="datetime64[D]")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (DATES, "must be real numbers, got datetime64[D]; convert or drop such columns"),
+        (DATES - DATES, "must be real numbers, got timedelta64[D]"),
+        (Frame(DATES, ["x", "y"]), "must be real numbers, got datetime64[D]"),
+        ([[DATES[0, 0], 1.0]] * 4, "must be real numbers, got dates or times"),
+        (Frame(np.array([[DATES[0, 0], 1.0]] * 4, dtype=object), ["x", "y"]), "got dates or times"),
+        (FEATURES + 1j, "must be real numbers, got complex128"),
+        (sparse.csr_array(FEATURES + 1j), "must be real numbers, got complex128"),
+        (np.ma.masked_equal(FEATURES, 4.0), "are a masked array whose masked values would count as numbers"),
+    ],
+)
+def test_what_would_become_numbers_that_nobody_meant(values: Any, message: str) -> None:
+    with pytest.raises(DatasetError, match=rf"^toy: features .*{re.escape(message)}"):
+        build(MATRIX, values)
+
+
+def test_masked_labels() -> None:
+    with pytest.raises(DatasetError, match=r"^toy: labels are a masked array .*; fill them by \.filled"):
+        build(np.ma.masked_equal(MATRIX, 1))
+    nothing_is_masked = np.ma.masked_equal(MATRIX, 7)
+    assert build(nothing_is_masked, np.ma.masked_equal(FEATURES, 99)).labels.toarray().tolist() == MATRIX
