@@ -1,10 +1,11 @@
 """Read and write data sets as ``.npz`` files: features and labels as CSR arrays, splits and names.
 
-Keys: ``x_data`` (numbers), ``x_indices``, ``x_indptr``, ``x_shape``; ``y_indices``, ``y_indptr``, ``y_shape``
-(labels are 0 or 1 and need no data); ``train_rows``, ``test_rows``. May be left out: ``valid_rows``,
-``y_names``, ``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`), ``zero_based`` (see
-:class:`MultilabelDataset`) and, for annotations, ``annotation_names`` and ``annotation_<i>_data``,
-``annotation_<i>_indices``, ``annotation_<i>_indptr``.
+Keys: ``x_data`` (numbers), ``x_indices``, ``x_indptr``, ``x_shape``; ``y_indices``, ``y_indptr``,
+``y_shape``; ``train_rows``, ``test_rows``. May be left out: ``y_data`` (0 and 1; without, all labels are 1),
+``valid_rows``, ``y_names``, ``x_names``, ``name``, ``image_shape``, ``x_sparse`` (see :func:`read_npz`),
+``zero_based`` (see :class:`MultilabelDataset`) and, for annotations, ``annotation_names`` and
+``annotation_<i>_data``, ``annotation_<i>_indices``, ``annotation_<i>_indptr``. Any other is an error, lest a
+misspelt one be passed over.
 """
 
 from __future__ import annotations
@@ -28,27 +29,33 @@ _REQUIRED = (
     *("y_indices", "y_indptr", "y_shape"),
     *("train_rows", "test_rows"),
 )
+_OPTIONAL = (
+    *("y_data", "valid_rows", "y_names", "x_names", "name", "image_shape", "x_sparse", "zero_based"),
+    "annotation_names",
+)
+_PARTS = ("data", "indices", "indptr")
 
 
 def read_npz(path: Path, name: str | None = None) -> MultilabelDataset:
     """Read a data set from an ``.npz`` file; the module says which keys it has.
 
-    If more than half of the features' numbers are stored, they become a dense array, unless the file has the
-    key ``x_sparse``. (:func:`write_npz` stores *all* numbers of dense features: they come back dense.)
+    If more than half of the features' numbers are stored, they become a dense array, unless the file has a
+    true ``x_sparse``. (:func:`write_npz` stores *all* numbers of dense features: they come back dense.)
 
     Args:
         path: The file.
         name: The data set's name; by default the one in the file or else the file's own.
 
     Raises:
-        DatasetError: If the file is damaged: not a zip archive, a key missing, arrays that contradict each
-            other or the declared shape, objects in place of numbers.
+        DatasetError: If the file is damaged: not a zip archive, a key missing or unknown, arrays that
+            contradict each other or the declared shape, objects in place of numbers.
     """
     path = Path(path)
     try:
         arrays = load_arrays(path)
         if missing := [key for key in _REQUIRED if key not in arrays]:
             raise DatasetError(f"missing {', '.join(missing)}; expected the keys {', '.join(_REQUIRED)}")
+        _check_known(arrays)
         stored_name = arrays.get("name", np.array(path.stem))
         if stored_name.shape != () or stored_name.dtype.kind != "U":
             raise DatasetError(f"name must be a text, got {stored_name.shape} of {stored_name.dtype}")
@@ -68,6 +75,7 @@ def read_npz_features(path: Path) -> tuple[sparse.csr_array, list[str] | None]:
         arrays = load_arrays(path)
         if missing := [key for key in _REQUIRED if key[0] == "x" and key not in arrays]:
             raise DatasetError(f"missing {', '.join(missing)}, the features of its rows")
+        _check_known({key: array for key, array in arrays.items() if key.startswith("x")})
         features, names = _csr(arrays, "x", arrays["x_shape"], arrays["x_data"]), _names(arrays, "x_names")
         if names is not None:
             check_names("x_names", "feature", tuple(names), features.shape[1], unique=False)
@@ -126,34 +134,38 @@ def _to_arrays(dataset: MultilabelDataset) -> dict[str, NDArray[Any]]:
     if dataset.annotations:
         arrays["annotation_names"] = np.array(list(dataset.annotations))
     for i, annotation in enumerate(dataset.annotations.values()):
-        for part in ("data", "indices", "indptr"):
+        for part in _PARTS:
             arrays[f"annotation_{i}_{part}"] = getattr(annotation, part)
     return arrays
 
 
+def _check_known(arrays: Arrays) -> None:
+    count = arrays["annotation_names"].size if "annotation_names" in arrays else 0
+    annotations = {f"annotation_{i}_{part}" for i in range(count) for part in _PARTS}
+    if unknown := sorted(arrays.keys() - {*_REQUIRED, *_OPTIONAL} - annotations):
+        raise DatasetError(
+            f"unknown keys {', '.join(unknown[:5])!r:.200}; rename or remove them: expected only "
+            f"{', '.join((*_REQUIRED, *_OPTIONAL))} and the arrays of annotations"
+        )
+
+
 def _from_arrays(name: str, arrays: Arrays) -> MultilabelDataset:
     features = _csr(arrays, "x", arrays["x_shape"], arrays["x_data"])
-    labels = _csr(arrays, "y", arrays["y_shape"], np.ones(arrays["y_indices"].shape, dtype=np.int8))
+    ones = np.ones(arrays["y_indices"].shape, dtype=np.int8)
+    labels = _csr(arrays, "y", arrays["y_shape"], arrays.get("y_data", ones))
     num_rows, num_columns = features.shape
-    if "x_sparse" not in arrays and 2 * features.nnz > num_rows * num_columns:
+    if not _truth(arrays, "x_sparse") and 2 * features.nnz > num_rows * num_columns:
         features = features.toarray()
     annotations = {}
     for i, annotation in enumerate(_names(arrays, "annotation_names") or ()):
         key = f"annotation_{i}"
-        if missing := [
-            f"{key}_{part}" for part in ("data", "indices", "indptr") if f"{key}_{part}" not in arrays
-        ]:
+        if missing := [f"{key}_{part}" for part in _PARTS if f"{key}_{part}" not in arrays]:
             raise DatasetError(f"missing {', '.join(missing)} of annotation {annotation!r}")
         annotations[annotation] = _csr(arrays, key, arrays["y_shape"], arrays[f"{key}_data"])
     image_shape = None
     if "image_shape" in arrays:
         height, width = _integers(arrays, "image_shape", 2)
         image_shape = (int(height), int(width))
-    zero_based = arrays.get("zero_based")
-    if zero_based is not None and (zero_based.shape != () or zero_based.dtype.kind != "b"):
-        raise DatasetError(
-            f"zero_based must be True or False, got shape {zero_based.shape} of {zero_based.dtype}"
-        )
     dataset = MultilabelDataset.from_arrays(
         name,
         features,
@@ -166,7 +178,7 @@ def _from_arrays(name: str, arrays: Arrays) -> MultilabelDataset:
         image_shape=image_shape,
         annotations=annotations,
     )
-    return dataset if zero_based is None else replace(dataset, zero_based=bool(zero_based))
+    return replace(dataset, zero_based=_truth(arrays, "zero_based"))
 
 
 def _csr(arrays: Arrays, key: str, shape: NDArray[Any], data: NDArray[Any]) -> sparse.csr_array:
@@ -205,6 +217,13 @@ def _integers(arrays: Arrays, key: str, size: int | None = None) -> NDArray[np.i
         expected = "integers" if size is None else f"{size} integers"
         raise DatasetError(f"{key} must be a row of {expected}, got shape {values.shape} of {values.dtype}")
     return values.astype(np.int64)
+
+
+def _truth(arrays: Arrays, key: str) -> bool | None:
+    value = arrays.get(key)
+    if value is not None and (value.shape != () or value.dtype.kind != "b"):
+        raise DatasetError(f"{key} must be True or False, got shape {value.shape} of {value.dtype}")
+    return None if value is None else bool(value)
 
 
 def _names(arrays: Arrays, key: str) -> list[str] | None:

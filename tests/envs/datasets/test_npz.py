@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from labelchain.envs.datasets import DatasetError, MultilabelDataset, digit_scenes, read_npz, write_npz
+from labelchain.envs.datasets.npz import read_npz_features
 
 FILES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -157,6 +158,23 @@ def test_features_are_dense_if_more_than_half_are_stored(
     assert read_npz(save(tmp_path, contents)).is_sparse == is_sparse
 
 
+def test_whether_features_are_sparse_may_be_said(tmp_path: Path) -> None:
+    full = {"x_data": np.ones(24), "x_indices": np.tile(np.arange(6), 4), "x_indptr": np.arange(5) * 6}
+    for said, is_sparse in ((True, True), (False, False)):
+        assert read_npz(save(tmp_path, arrays(**full, x_sparse=np.array(said)))).is_sparse == is_sparse
+
+
+def test_labels_may_have_data(tmp_path: Path) -> None:
+    data = read_npz(save(tmp_path, arrays(y_data=np.array([1.0, 0.0, 1.0]))))
+    assert data.labels.toarray().tolist() == [[0, 0, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_features_alone_may_have_other_arrays_beside_them(tmp_path: Path) -> None:
+    assert read_npz_features(save(tmp_path, arrays(y_shape=None, mine=np.array(1))))[0].shape == (4, 6)
+    with pytest.raises(DatasetError, match=r"set\.npz: unknown keys 'x_name'; rename or remove them"):
+        read_npz_features(save(tmp_path, arrays(x_name=np.array(["a"]))))
+
+
 DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({"x_indptr": None, "y_shape": None}, "missing x_indptr, y_shape; expected the keys x_data, x_indices,"),
     ({"x_data": np.array([None] * 3)}, "x_data is an array of object; expected numbers or text"),
@@ -199,6 +217,14 @@ DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({"name": np.array("../../x")}, "a data set cannot be called '../../x'"),
     ({"name": np.array(["a", "b"])}, "name must be a text, got (2,) of <U1"),
     ({"zero_based": np.array(1)}, "zero_based must be True or False, got shape () of int64"),
+    ({"x_sparse": np.array(1)}, "x_sparse must be True or False, got shape () of int64"),
+    ({"y_data": np.array([1, 2, 1])}, "label values must be 0 or 1, but row 1, label 0 is 2"),
+    ({"y_data": np.array([1, 1])}, "y_data must be 3 numbers, got (2,) of int64"),
+    (
+        {"valid_row": np.array([3]), "foo": np.array(1)},
+        "unknown keys 'foo, valid_row'; rename or remove them: exp",
+    ),
+    ({"annotation_0_data": np.ones(3)}, "unknown keys 'annotation_0_data'; rename or remove them"),
     ({"zero_based": np.array([True])}, "zero_based must be True or False, got shape (1,) of bool"),
     ({"image_shape": np.array([6, 2])}, "whose product is the number of features, 6; got (6, 2)"),
     (
