@@ -7,7 +7,7 @@ Every error names the file and the line.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from scipy import sparse
 from labelchain.envs.datasets.arff_rows import (
     ArffAttribute,
     RowParser,
+    outside_quotes,
     parse_quoted,
     split_at_commas,
     unquote,
@@ -91,8 +92,13 @@ def check_same_header(train: ArffTable, test: ArffTable) -> None:
         )
 
 
-def read_arff_parts(path: Path, size: int) -> Iterator[ArffTable]:
+def read_arff_parts(path: Path, size: int, ignored: Collection[str] = ()) -> Iterator[ArffTable]:
     """Read one ARFF file, ``size`` rows at a time; a table without rows if it has none.
+
+    Args:
+        path: The file.
+        size: Rows at a time.
+        ignored: Names of attributes that are read over: whatever they hold, such as ``?``, becomes 0.
 
     Raises:
         DatasetError: As :func:`read_arff`; rows before the fault have been given by then.
@@ -105,7 +111,7 @@ def read_arff_parts(path: Path, size: int) -> Iterator[ArffTable]:
                     pass
         except UnicodeDecodeError:
             encoding = "latin-1"
-        yield from _parts(path, encoding, size)
+        yield from _parts(path, encoding, size, ignored)
     except OSError as error:
         raise DatasetError(f"{path}: cannot read the file: {error.strerror}") from error
 
@@ -115,7 +121,7 @@ def _read(path: Path, encoding: str) -> ArffTable:
     return table
 
 
-def _parts(path: Path, encoding: str, size: int) -> Iterator[ArffTable]:
+def _parts(path: Path, encoding: str, size: int, ignored: Collection[str] = ()) -> Iterator[ArffTable]:
     """One table or more, all but the last of ``size`` rows."""
     header = _Header()
     rows: RowParser | None = None
@@ -134,12 +140,12 @@ def _parts(path: Path, encoding: str, size: int) -> Iterator[ArffTable]:
                 if rows is not None:
                     rows.add(line, number)
                 elif header.add(line, number):
-                    rows = RowParser(tuple(header.attributes.values()))
+                    rows = RowParser(tuple(header.attributes.values()), ignored)
             except ValueError as error:
                 raise DatasetError(f"{path}, line {number}: {error}") from error
             if rows is not None and len(rows.lines) == size:
                 yield table(rows)
-                rows, given = RowParser(rows.attributes), True
+                rows, given = RowParser(rows.attributes, ignored), True
     if rows is None:
         raise DatasetError(
             f"{path}: no @data line; expected a header, @data and rows; is the file cut short?"
@@ -164,7 +170,8 @@ class _Header:
         keyword, rest = _first_word(line)
         match keyword.lower():
             case "@relation":
-                self.relation = unquote(rest)
+                name, tail = parse_quoted(rest) or (rest, "")
+                self.relation = name if _is_ignored(tail) else unquote(rest)  # which says what is wrong
             case "@attribute":
                 attribute = _parse_attribute(rest, number)
                 earlier = self.attributes.setdefault(attribute.name, attribute)
@@ -199,10 +206,11 @@ def _parse_attribute(text: str, number: int) -> ArffAttribute:
 
 def _parse_values(text: str, name: str) -> tuple[str, ...]:
     """The values of a nominal type such as ``{red, 'dark blue'}``."""
-    body, brace, tail = text[1:].rpartition("}")
-    if not brace or not _is_ignored(tail):
+    ends = outside_quotes(text[1:], "}")
+    end = next((end for end in ends if _is_ignored(text[end + 2 :])), None)
+    if end is None:
         raise ValueError(f"the values of attribute {name!r} must end with '}}', got {text[-30:]!r}")
-    pieces = split_at_commas(body)
+    pieces = split_at_commas(text[1 : end + 1])
     if not all(piece.strip() for piece in pieces):
         raise ValueError(
             f"attribute {name!r} declares an empty value in {text[:40]!r}; expected {{0,1}} or so"

@@ -22,7 +22,7 @@ Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_array
 def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
     """Some attributes as float32 numbers.
 
-    A nominal attribute of at most two numbers, such as ``{0,1}``, is taken as that number. Any other nominal
+    A nominal attribute of at most two different numbers, such as ``{0,1}``, is taken as that number. Any other nominal
     attribute, ``{1,2,3}`` too, becomes one 0/1 column for each declared value, in their order.
 
     Args:
@@ -109,14 +109,19 @@ def encode_labels(table: ArffTable, columns: Sequence[int]) -> sparse.csr_array:
 
 
 def _numbers(attribute: ArffAttribute) -> list[float] | None:
-    """The numbers that a nominal attribute's at most two values are; ``None`` if they are not."""
-    if attribute.values is None or len(attribute.values) > 2:
-        return None
+    """The numbers that a nominal attribute's at most two values are; ``None`` if they are not, or are one."""
+    if (
+        attribute.values is None
+        or len(attribute.values) > 2
+        or any("_" in value for value in attribute.values)
+    ):
+        return None  # Python reads 2019_1 as 20191
     try:
         numbers = [float(value) for value in attribute.values]
     except ValueError:
         return None
-    return numbers if np.isfinite(np.array(numbers, dtype=np.float32)).all() else None
+    distinct = np.unique(np.array(numbers, dtype=np.float32))
+    return numbers if np.isfinite(distinct).all() and distinct.size == len(numbers) else None
 
 
 def _check_range(table: ArffTable) -> None:

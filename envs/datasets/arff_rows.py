@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+_WEIGHT = re.compile(r",\s*\{[^{},]*\}$")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -45,14 +47,14 @@ class RowParser:
 
     Args:
         attributes: The columns that the header declares.
+        ignored: Names of columns that may hold anything, which becomes 0.
     """
 
-    def __init__(self, attributes: tuple[ArffAttribute, ...]) -> None:
+    def __init__(self, attributes: tuple[ArffAttribute, ...], ignored: Collection[str] = ()) -> None:
         self.attributes = attributes
         self.lines: list[int] = []
         self._tables: list[Mapping[str, float]] = [
-            _Numbers() if a.values is None else {value: float(code) for code, value in enumerate(a.values)}
-            for a in attributes
+            _Anything() if attribute.name in ignored else _table(attribute) for attribute in attributes
         ]
         self._is_sparse: bool | None = None  # not known before the first row
         self._values = array("d")
@@ -71,12 +73,17 @@ class RowParser:
         elif self._is_sparse != is_sparse:
             now, before = ("sparse", "dense") if is_sparse else ("dense", "sparse ('{index value, ...}')")
             raise ValueError(f"this row is {now}, but those before it are {before}; expected one form")
+        try:
+            indices, values = self._parse_sparse(line) if is_sparse else ([], self._parse_dense(line))
+        except ValueError as error:
+            if weight := _WEIGHT.search(line):
+                raise ValueError(
+                    f"weights of rows, such as {weight[0][1:].strip()[:30]}, are not supported; remove them"
+                ) from error
+            raise
         if is_sparse:
-            indices, values = self._parse_sparse(line)
             self._indices.extend(indices)
             self._ends.append(len(self._indices))
-        else:
-            values = self._parse_dense(line)
         self._values.extend(values)
         self.lines.append(number)
 
@@ -158,6 +165,20 @@ class RowParser:
             raise ValueError(reason) from None
 
 
+def _table(attribute: ArffAttribute) -> Mapping[str, float]:
+    """What each text is as a number."""
+    if attribute.values is None:
+        return _Numbers()
+    return {value: float(code) for code, value in enumerate(attribute.values)}
+
+
+class _Anything(dict[str, float]):
+    """Takes whatever a column holds that is read over."""
+
+    def __missing__(self, _: str) -> float:
+        return 0.0
+
+
 class _Numbers(dict[str, float]):
     """Converts instead of looking up, so that numeric attributes are read like nominal ones; stays empty."""
 
@@ -175,12 +196,22 @@ def shorten(names: Sequence[str], most: int = 5) -> str:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Split at the commas outside quotes. A quote opens only where a value can begin.
+    """Split at the commas outside quotes.
 
     Raises:
         ValueError: If a quote is not closed.
     """
-    pieces, start, quote, escaped = [], 0, "", False
+    borders = [-1, *outside_quotes(text, ","), len(text)]
+    return [text[start + 1 : end] for start, end in pairwise(borders)]
+
+
+def outside_quotes(text: str, wanted: str) -> Iterator[int]:
+    """Where a character is outside quotes. A quote opens only where a value can begin.
+
+    Raises:
+        ValueError: If a quote is not closed.
+    """
+    quote, escaped = "", False
     for i, char in enumerate(text):
         if escaped:
             escaped = False
@@ -189,12 +220,10 @@ def split_at_commas(text: str) -> list[str]:
             quote = "" if char == quote else quote
         elif char in "'\"" and (i == 0 or text[i - 1] in " \t,"):
             quote = char
-        elif char == ",":
-            pieces.append(text[start:i])
-            start = i + 1
+        elif char == wanted:
+            yield i
     if quote:
         raise ValueError(f"a quote ({quote}) is not closed")
-    return [*pieces, text[start:]]
 
 
 def parse_quoted(text: str) -> tuple[str, str] | None:

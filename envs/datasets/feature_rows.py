@@ -96,7 +96,7 @@ def _arff_parts(
     path: Path, labels: frozenset[str], size: int, feature_names: Sequence[str] | None
 ) -> Iterator[Any]:
     columns, order = None, None
-    for table in read_arff_parts(path, size):
+    for table in read_arff_parts(path, size, labels):
         if columns is None:  # all tables have one header
             columns = [c for c, attribute in enumerate(table.attributes) if attribute.name not in labels]
             if feature_names:

@@ -75,6 +75,16 @@ def test_comments_blank_lines_and_case(read: Reader) -> None:
     assert table.lines.tolist() == [12, 13]
 
 
+def test_comments_with_braces_and_quotes(read: Reader) -> None:
+    table = read(
+        "@relation 'toy: -C 2' % it's {mine}\n@attribute c {x,y} % see {1}\n@attribute d {'%}',b}% it's\n"
+        "@attribute e {a}b,c}\n@data\ny,'%}',a}b\n"
+    )
+    assert table.relation == "toy: -C 2"
+    assert [attribute.values for attribute in table.attributes] == [("x", "y"), ("%}", "b"), ("a}b", "c")]
+    assert dense(table) == [[1, 0, 0]]
+
+
 def test_quotes_and_escapes(read: Reader) -> None:
     table = read(
         "@relation r\n"
@@ -114,6 +124,7 @@ def test_no_rows_are_no_error_here(read: Reader) -> None:
 HEADER_ERRORS = [
     ("<html>\n", 1, "expected @relation, @attribute or @data, got '<html>'; is this ARFF?"),
     ("@relation 'x\n", 1, "a quote (') is not closed"),
+    ("@relation 'x' y\n", 1, "expected one quoted text, got"),
     ("@relation r\n@data\n1\n", 2, "@data comes before any @attribute"),
     ("@relation r\n@attribute a\n", 2, "expected '@attribute <name> <type>', got '@attribute a'"),
     ("@relation r\n@attribute\n", 2, "expected '@attribute <name> <type>'"),
@@ -143,7 +154,7 @@ HEADER_ERRORS = [
 DENSE_ERRORS = [
     ("1,red", "expected 3 values, one per attribute, got 2"),
     ("1,red,0,1", "expected 3 values, one per attribute, got 4"),
-    ("1,red,0,{5}", "expected 3 values, one per attribute, got 4"),
+    ("1,red,0,{5}", "weights of rows, such as {5}, are not supported; remove them"),
     ("one,red,0", "expected a finite number for attribute 'size', got 'one'"),
     (",red,0", "expected a finite number for attribute 'size', got ''"),
     ("1_000,red,0", "expected a finite number for attribute 'size', got '1_000'"),
@@ -161,6 +172,7 @@ DENSE_ERRORS = [
 SPARSE_ERRORS = [
     ("{0 1,2 1", "sparse row without closing brace '}'; is the file cut short?"),
     ("{0 1} x", "expected nothing after the closing brace '}', got ' x'"),
+    ("{0 1,2 1} , {0.5}", "weights of rows, such as {0.5}, are not supported; remove them"),
     ("{0 1,}", "expected 'index value', got ''"),
     ("{0}", "expected 'index value', got '0'"),
     ("{0, 1 5}", "expected 'index value', got '0'"),
@@ -277,6 +289,14 @@ def test_nominal_attributes_become_numbers(read: Reader) -> None:
     assert encoded.dtype == np.float32
     assert encoded.tolist() == [[0, 1, 0, 1, 1, 7, 1, 0, 0.5], [0, 0, 1, 0, 0, 7, 0, 1, -1]]
     assert encode(table, [5, 1]).tolist() == [[0.5, 1], [-1, 0]]
+
+
+def test_two_values_that_are_one_number_or_none(read: Reader) -> None:
+    kinds = ("{2019_1,2020_1}", "{1,1.0}", "{1,1.00000001}", "{1,2}")
+    attributes = "".join(f"@attribute {name} {kind}\n" for name, kind in zip("abcd", kinds, strict=True))
+    table = read(f"@relation r\n{attributes}@data\n2020_1,1.0,1,2\n")
+    assert encode(table, range(4)).tolist() == [[0, 1, 0, 1, 1, 0, 2]]
+    assert encoded_names(table, range(4))[:3] == ["a=2019_1", "a=2020_1", "b=1"]
 
 
 def test_many_declared_values_make_sparse_columns(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,17 @@ def test_arff_leaves_out_the_labels_that_it_has(tmp_path, sparse_rows):
 
 
 @pytest.mark.parametrize("sparse_rows", [False, True])
+def test_labels_in_arff_may_be_missing_or_wrong(tmp_path, sparse_rows):
+    header = ["@relation r", "@attribute x numeric", "@attribute a {0,1}", "@attribute b real", "@data"]
+    lines = ["{0 1,1 ?}", "{1 'no idea',2 1e39}", "{0 3}"] if sparse_rows else ["1,?,?", "0,no,1e39", "3,,x"]
+    path = write(tmp_path / "r.arff", header + lines)
+    for size in (1, 2, 9):
+        assert rows(path, 1, ["a", "b"], size=size).tolist() == [[1], [0], [3]]
+    with pytest.raises(DatasetError, match=r"line 6: missing value '\?' of attribute 'a'"):
+        rows(path, 2, ["b"])
+
+
+@pytest.mark.parametrize("sparse_rows", [False, True])
 def test_arff_may_have_its_features_in_any_order(tmp_path, sparse_rows):
     """What counts is the name of each column, also of those that a nominal attribute becomes."""
     names = ("x", "colour=red", "colour=green", "y")
