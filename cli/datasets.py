@@ -121,9 +121,7 @@ def verify(
                 console.print(f"{name}: {what}: {verdict}", highlight=False, soft_wrap=True)
             wrong += [name] if set(outcome.values()) != {"ok"} else []
         if wrong:
-            raise DatasetError(
-                f"not as published: {', '.join(wrong)}; 'labelchain datasets get' repairs files"
-            )
+            raise DatasetError(f"not as it should be: {', '.join(wrong)}; {_repair(wrong)}")
 
 
 @datasets_app.command()
@@ -159,6 +157,22 @@ def add(
         with working(f"reading and checking {name}"):
             folder = add_dataset(name, files)
         console.print(f"added {name}: {folder}", highlight=False, soft_wrap=True)
+
+
+def _repair(names: list[str]) -> str:
+    """What to do about data sets with wrong files."""
+    from labelchain.envs.datasets.places import entry_named
+
+    entries = {name: entry_named(name) for name in names}
+    get = [name for name, entry in entries.items() if entry is not None and entry.downloads]
+    add = [name for name in names if name not in get]
+    hints = [f"'labelchain datasets get {' '.join(get)}' repairs files"] if get else []
+    if add:
+        hints.append(
+            f"replace the files of {', '.join(add)}, if labelchain added them by 'labelchain datasets rm' "
+            "and 'labelchain datasets add'"
+        )
+    return "; ".join(hints)
 
 
 def _print_entry(entry: CatalogueEntry | None, data: MultilabelDataset | None) -> None:

@@ -22,8 +22,8 @@ Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_array
 def encode(table: ArffTable, columns: Sequence[int]) -> Matrix:
     """Some attributes as float32 numbers.
 
-    A nominal attribute of at most two different numbers, such as ``{0,1}``, is taken as that number. Any other nominal
-    attribute, ``{1,2,3}`` too, becomes one 0/1 column for each declared value, in their order.
+    A nominal attribute of at most two different numbers, such as ``{0,1}``, is taken as that number. Any
+    other nominal attribute, ``{1,2,3}`` too, becomes one 0/1 column for each declared value, in their order.
 
     Args:
         table: The ARFF file.

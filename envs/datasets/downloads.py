@@ -14,7 +14,14 @@ from urllib.parse import urlsplit
 from labelchain.envs.datasets.catalogue import MULAN_URL, CatalogueEntry, DataFile
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.loading import UnknownDatasetError, unknown_name
-from labelchain.envs.datasets.places import by_hand, entry_named, is_built_in, place_of, storage_folder
+from labelchain.envs.datasets.places import (
+    by_hand,
+    entry_named,
+    find_files,
+    is_built_in,
+    place_of,
+    storage_folder,
+)
 from labelchain.envs.datasets.storage import has_checksum, record, remove_if_empty
 from labelchain.envs.files import grant_usual_access, remove_unfinished, staging_folder
 
@@ -58,6 +65,8 @@ def download_dataset(name: str, progress: Progress | None = None) -> Path:
     if is_built_in(name):
         raise DownloadError(f"{name} is built in; there is nothing to get")
     if entry is None:
+        if (path := find_files(name)) is not None:
+            raise DownloadError(f"{name} is a set of your own, in {path}; there is nothing to get")
         raise UnknownDatasetError(unknown_name(name))
     if not entry.downloads:
         raise DownloadError(f"{entry.name} has no address to download from. {by_hand(entry)}")
@@ -81,7 +90,12 @@ def base_address(entry: CatalogueEntry) -> str:
         DownloadError: If the mirror is no address.
     """
     mirror = os.environ.get(MIRROR_VARIABLE) or MULAN_URL
-    if urlsplit(mirror).scheme not in ("http", "https"):
+    try:
+        parts = urlsplit(mirror)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a host or a port that is none
+        is_address = False
+    if not is_address:
         raise DownloadError(
             f"{MIRROR_VARIABLE} must be an address such as https://host/folder, got {mirror!r}"
         )
@@ -119,6 +133,11 @@ def _download(entry: CatalogueEntry, file: DataFile, folder: Path, progress: Pro
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
         raise DownloadError(
             f"{entry.name}: the download of {url} broke off, {1 + RETRIES} times; try again. {by_hand(entry)}"
+        ) from error
+    except requests.exceptions.TooManyRedirects as error:
+        raise DownloadError(
+            f"{entry.name}: {url} leads from one address to the next without end; try again later, or from "
+            f"another address by {MIRROR_VARIABLE}. {by_hand(entry)}"
         ) from error
     except requests.exceptions.RequestException as error:
         raise DownloadError(

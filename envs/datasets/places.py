@@ -84,6 +84,12 @@ def stored() -> list[tuple[str, Path]]:
     return [found for root in (data_folder(), cache_folder()) if root is not None for found in _stored(root)]
 
 
+def find_unfinished(entry: CatalogueEntry) -> Path | None:
+    """The folder with some files of a set of the catalogue, and nothing else; ``None`` if there is none."""
+    places = [place_of(entry, root) for root in (data_folder(), cache_folder()) if root is not None]
+    return next((path for path in places if _is_incomplete(path, entry) and _files_in(path)), None)
+
+
 def place_of(entry: CatalogueEntry, root: Path) -> Path:
     """The folder of a set of the catalogue inside a storage folder."""
     return root / "mulan" / entry.folder if entry.folder else root / entry.name
@@ -144,4 +150,8 @@ def _is_incomplete(path: Path, entry: CatalogueEntry) -> bool:
     """Whether a folder holds some of an entry's files and nothing else: a download that was stopped."""
     if not path.is_dir() or not entry.files:
         return False
-    return {file.name for file in path.iterdir() if file.name[0] != "."} < set(entry.files)
+    return _files_in(path) < set(entry.files)
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir() if file.name[0] != "."}

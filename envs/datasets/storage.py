@@ -11,7 +11,7 @@ from pathlib import Path
 from labelchain.envs.datasets.catalogue import CatalogueEntry, DataFile
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.loading import UnknownDatasetError, load_dataset, unknown_name
-from labelchain.envs.datasets.places import by_hand, entry_named, find_files, is_built_in
+from labelchain.envs.datasets.places import by_hand, entry_named, find_files, find_unfinished, is_built_in
 from labelchain.envs.files import written_beside
 
 RECORD = ".labelchain.json"
@@ -54,7 +54,7 @@ def verify_dataset(name: str) -> dict[str, str]:
     """Check the files of a data set against the published checksums, and the data against the statistics.
 
     Args:
-        name: A set that is present.
+        name: A set that is present, or some of whose files are: a stopped download.
 
     Returns:
         For each file, ``"ok"``, ``"missing"`` or ``"differs"``, and the same for ``"statistics"`` with the
@@ -71,6 +71,11 @@ def verify_dataset(name: str) -> dict[str, str]:
             is_there = (path / file.name).exists()
             good = has_checksum(path / file.name, file)
             outcome[file.name] = "ok" if good else "differs" if is_there else "missing"
+    if entry is not None and "missing" in outcome.values() and path == find_unfinished(entry):
+        outcome["statistics"] = (
+            f"unknown until 'labelchain datasets get {entry.name}' has got what is missing"
+        )
+        return outcome
     try:
         load_dataset(name if entry is None else entry.name)
         outcome["statistics" if entry is not None else "content"] = "ok"
@@ -125,11 +130,13 @@ def remove_if_empty(folder: Path, root: Path) -> None:
 
 
 def _present(name: str) -> tuple[CatalogueEntry | None, Path | None]:
-    """The entry of a name and its folder or file; no path if the set is built in."""
+    """The entry of a name and its folder, of a stopped download too, or file; no path if it is built in."""
     entry = entry_named(name)
     if is_built_in(name):
         return entry, None
     path = find_files(name)
+    if path is None and entry is not None:
+        path = find_unfinished(entry)
     if path is None:
         if entry is None:
             raise UnknownDatasetError(unknown_name(name))

@@ -133,7 +133,7 @@ def test_get_show_verify_rm(data: Path, served: Path) -> None:
     result = run("datasets", "verify")
     assert result.exit_code == 1
     assert "toy: toy-test.arff: differs" in result.output
-    assert "error: not as published: toy" in result.stderr
+    assert "not as it should be: toy; 'labelchain datasets get toy' repairs files\n" in result.stderr
     assert run("datasets", "get", "toy").exit_code == 0
     assert run("datasets", "verify", "toy").exit_code == 0
 
@@ -167,6 +167,16 @@ def test_own_files(data: Path, text_files: tuple[Path, Path]) -> None:
     by_path = run("datasets", "show", text_files[0], "--test", text_files[1])
     assert "18 train, 2 validation, 2 test" in by_path.output
     assert_error(run("datasets", "add", "eurlex-4k", *text_files), 1, "not the published data of eurlex-4k")
+    assert_error(
+        run("datasets", "get", "mine"), 1, f"mine is a set of your own, in {data}/mine; there is not"
+    )
+    (data / "mine" / "test.txt").write_text("2 3 4\n0 0:x\n")
+    result = run("datasets", "verify", "mine")
+    assert result.exit_code == 1
+    assert (
+        "not as it should be: mine; replace the files of mine, if labelchain added them by" in result.stderr
+    )
+    assert "datasets get" not in result.stderr
 
 
 def test_errors(data: Path) -> None:

@@ -28,6 +28,7 @@ from labelchain.envs.datasets import (
     verify_dataset,
 )
 from labelchain.envs.datasets.entries import DataFile
+from labelchain.envs.datasets.storage import files_to_remove, remove_files
 
 HEADER = "@relation toy\n@attribute x numeric\n@attribute y {0,1}\n@data\n"
 CONTENT = {
@@ -56,6 +57,8 @@ class Server:
                 status, body, length = outer.change(self.path, file.read_bytes())
                 self.send_response(status)
                 self.send_header("Content-Length", str(length))
+                if status == 302:
+                    self.send_header("Location", self.path)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -240,6 +243,36 @@ def test_an_accident_leaves_what_was_there(data: Path, server: Server, accident:
         assert left(data) == set()
 
 
+def test_a_circle_of_addresses(data: Path, server: Server) -> None:
+    server.change = lambda *_: (302, b"", 0)
+    with pytest.raises(
+        DownloadError, match=r"toy-train\.arff leads from one address to the next without end"
+    ):
+        download_dataset("toy")
+    assert left(data) == set()
+
+
+def test_what_a_stopped_download_left_is_verified_and_removed(data: Path, server: Server) -> None:
+    server.change = lambda path, body: (200, body, len(body)) if "train" not in path else (404, b"", 0)
+    with pytest.raises(DownloadError):
+        download_dataset("toy")
+    with pytest.raises(DatasetError, match="toy is not here"):
+        verify_dataset("toy")
+    for got, present in (("train", 1), ("test", 2)):
+        server.change = lambda path, body, got=got: (  # type: ignore[misc]
+            (200, body, len(body)) if got in path or "train" in path else (404, b"", 0)
+        )
+        with pytest.raises(DownloadError):
+            download_dataset("toy")
+        outcome = verify_dataset("toy")
+        assert list(outcome.values())[:3] == ["ok"] * present + ["missing"] * (3 - present)
+        assert outcome["statistics"] == "unknown until 'labelchain datasets get toy' has got what is missing"
+    remove_files(files_to_remove("toy"))
+    assert left(data) == {"mulan"}
+    with pytest.raises(DatasetError, match="toy is not here"):
+        files_to_remove("toy")
+
+
 def test_a_second_attempt_can_succeed(data: Path, server: Server) -> None:
     def once(path: str, body: bytes) -> tuple[int, bytes, int]:
         return wrong_byte(path, body) if server.requests.count(path) == 1 else (200, body, len(body))
@@ -319,9 +352,10 @@ def test_what_cannot_be_downloaded(data: Path, monkeypatch: pytest.MonkeyPatch) 
         download_dataset("wiki10-31k")
     with pytest.raises(UnknownDatasetError, match=r"unknown data set 'bibtx'\. Did you mean bibtex"):
         download_dataset("bibtx")
-    monkeypatch.setenv("LABELCHAIN_MIRROR", "/a/folder")
-    with pytest.raises(DownloadError, match="LABELCHAIN_MIRROR must be an address such as https://"):
-        download_dataset("bibtex")
+    for wrong in ("/a/folder", "http://[::1", "http://", "https:///folder", "http://host:port", "ftp://host"):
+        monkeypatch.setenv("LABELCHAIN_MIRROR", wrong)
+        with pytest.raises(DownloadError, match="LABELCHAIN_MIRROR must be an address such as https://"):
+            download_dataset("bibtex")
     assert left(data) == set()
 
 
