@@ -120,7 +120,7 @@ def recognise_files(files: Sequence[Path]) -> Source:
 
 def _recognise_folder(folder: Path) -> Source:
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+        files = _visible(folder)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot read the folder: {error.strerror}") from error
     arffs = [path for path in files if path.suffix.lower() == ".arff"]
@@ -135,6 +135,11 @@ def _recognise_folder(folder: Path) -> Source:
     if not texts:
         return Source("mulan", find_mulan_files(folder), folder.name)  # says which files a folder has
     return _recognise_texts(folder, texts, folder.name)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """The files in a folder, sorted, without hidden ones such as those that macOS puts beside files."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
 
 
 def _recognise_arff(path: Path, test: Path | None) -> Source:
@@ -155,7 +160,7 @@ def _recognise_arff(path: Path, test: Path | None) -> Source:
         )
     if is_meka(path):
         return Source("meka", (path, test), name_of(path))
-    xmls = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".xml")
+    xmls = [file for file in _visible(path.parent) if file.suffix.lower() == ".xml"]
     if len(xmls) == 1:
         return Source("mulan", (path, test, xmls[0]), name_of(path))
     raise DatasetError(
@@ -197,8 +202,8 @@ def _split_files(path: Path) -> tuple[Path, Path]:
     """The two split files beside a file of all rows."""
     candidates = [
         file
-        for file in sorted(path.parent.iterdir())
-        if file != path and file.is_file() and file.suffix.lower() in TEXT_SUFFIXES and split_role(file)
+        for file in _visible(path.parent)
+        if file != path and file.suffix.lower() in TEXT_SUFFIXES and split_role(file)
     ]
     splits = [file for file in candidates if _is_split(_first_lines(file))]
     named = [file for file in splits if file.name.lower().startswith(name_of(path).lower())] or splits

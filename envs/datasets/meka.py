@@ -19,7 +19,6 @@ from labelchain.envs.datasets.dataset import MultilabelDataset
 from labelchain.envs.datasets.parts import joined, name_of, open_text
 
 _OPTION = re.compile(r"(?:^|[\s:'\"])-(C|c|split-number|split-percentage)[\s=]+(\S*?)(?=[\s'\"]|$)")
-_HEAD = 500
 
 
 def read_meka(path: Path, test: Path | None = None, name: str | None = None) -> MultilabelDataset:
@@ -71,7 +70,7 @@ def is_meka(path: Path) -> bool:
     """
     with open_text(path) as file:
         for line in file:
-            text = line[:_HEAD].strip()
+            text = line.strip()
             if text.lower().startswith("@relation"):
                 return any(option in "Cc" for option, _ in _OPTION.findall(text))
             if text and not text.startswith("%"):

@@ -11,7 +11,7 @@ from labelchain.envs.datasets.arff_encoding import encode, encode_labels, encode
 from labelchain.envs.datasets.arff_rows import shorten
 from labelchain.envs.datasets.checks import DatasetError
 from labelchain.envs.datasets.dataset import MultilabelDataset
-from labelchain.envs.datasets.parts import absolute, joined, name_of
+from labelchain.envs.datasets.parts import absolute, joined, name_of, split_role
 
 NAMESPACE = "http://mulan.sourceforge.net/labels"
 MAX_XML_BYTES = 16 * 2**20
@@ -124,7 +124,7 @@ def read_label_names(path: Path) -> tuple[str, ...]:
 def find_mulan_files(directory: Path) -> tuple[Path, Path, Path]:
     """The training file, the test file and the XML file of a Mulan folder."""
     try:
-        files = sorted(path for path in directory.iterdir() if path.is_file())
+        files = sorted(path for path in directory.iterdir() if path.is_file() and path.name[0] != ".")
     except OSError as error:
         raise DatasetError(
             f"{directory}: expected a folder with *train*.arff, *test*.arff and *.xml files: {error.strerror}"
@@ -145,6 +145,8 @@ def _find(directory: Path, files: list[Path], part: str, suffix: str) -> Path:
     if not found:
         held = shorten([path.name for path in files], 10) or "no files"
         raise DatasetError(f"{directory}: no {pattern} file; expected one, but the folder holds {held}")
+    if len(found) > 1 and part:  # "test" may be a part of another word
+        found = [path for path in found if split_role(path) == part] or found
     if len(found) > 1:
         names = shorten([path.name for path in found])
         raise DatasetError(

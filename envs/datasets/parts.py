@@ -20,6 +20,8 @@ MAX_COLUMNS = 10_000_000
 TEXT_SUFFIXES = (".txt", ".svm", ".libsvm", ".dat")
 """Suffixes of text without a format of its own."""
 _ROLE = re.compile(r"(^|[-_.\s])(training|train|trn|tr|testing|test|tst|ts|data)([-_.\s]|$)", re.IGNORECASE)
+_TEST_WORD = r"(^|[-_.\s])(testing|test|tst|ts)([-_.\s\d]|split|set|$)"
+_TRAIN_WORD = r"(^|[-_.\s])(training|train|trn|tr)([-_.\s\d]|split|set|$)"
 
 
 def joined(
@@ -83,12 +85,13 @@ def name_of(path: Path) -> str:
 
 
 def split_role(path: Path) -> str | None:
-    """``"train"``, ``"test"`` or ``None``, as a file's name says."""
-    stem = path.stem.lower()
-    if re.search(r"te?st|(^|[-_.])ts([-_.]|split|$)", stem):
-        return "test"
-    if re.search(r"train|trn|(^|[-_.])tr([-_.]|split|$)", stem):
-        return "train"
+    """``"train"``, ``"test"`` or ``None``, as a file's name says: by a word, or else by a part of one."""
+    stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.stem).lower()
+    for test, train in ((_TEST_WORD, _TRAIN_WORD), ("te?st", "train|trn")):
+        if re.search(test, stem):
+            return "test"
+        if re.search(train, stem):
+            return "train"
     return None
 
 

@@ -1,8 +1,9 @@
 """Read the text format of the Extreme Classification Repository.
 
-The first line is ``rows features labels``; each further one is a row: ``l1,l2 f:v f:v``, where labels and
-features are numbers from 0. A row without labels begins with a blank. The split is either two files, or one
-file and split files, which name rows by numbers from 1, one column for each of several splits.
+The first line that is neither blank nor a comment (``#``) is ``rows features labels``; each further one is a
+row: ``l1,l2 f:v f:v``, where labels and features are numbers from 0. A row without labels begins with a
+blank. The split is either two files, or one file and split files, which name rows by numbers from 1, one
+column for each of several splits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from labelchain.envs.datasets.xc_rows import XCRows
 
 _HEADER = re.compile(r"\s*(\d{1,18})[ \t]+(\d{1,18})[ \t]+(\d{1,18})\s*", re.ASCII)
 _CHUNK = 4096
+_LONGEST_HEADER = 1 << 20
 
 Part = tuple[sparse.csr_array, sparse.csr_array]
 """Features and labels of one file."""
@@ -81,27 +84,31 @@ def is_xc(first_line: str) -> bool:
     return _HEADER.fullmatch(first_line) is not None
 
 
-def xc_sizes(path: Path) -> tuple[int, int, int]:
-    """The rows, features and labels that a file declares.
-
-    Raises:
-        DatasetError: If it has no such header.
-    """
-    with open_text(path) as file:
-        return _read_header(path, file.readline(1000))
-
-
-def _read_header(path: Path, line: str) -> tuple[int, int, int]:
+def _read_header(path: Path, file: IO[str]) -> tuple[int, int, int, int]:
+    """The rows, features and labels that a file declares, and on which line; the next to read is a row."""
+    number, line = 1, file.readline(_LONGEST_HEADER)
+    while line and (not line.strip() or line[0] == "#"):
+        number, line = number + 1, file.readline(_LONGEST_HEADER)
     header = _HEADER.fullmatch(line)
     if header is None:
-        raise DatasetError(f"{path}, line 1: expected 'rows features labels', got {line.strip()[:40]!r}")
-    num_rows, num_features, num_labels = (int(number) for number in header.groups())
+        raise DatasetError(
+            f"{path}, line {number}: expected 'rows features labels', got {line.strip()[:40]!r}"
+        )
+    num_rows, num_features, num_labels = (int(size) for size in header.groups())
     for what, count in (("features", num_features), ("labels", num_labels)):
         if not 0 < count <= MAX_COLUMNS:
-            raise DatasetError(f"{path}, line 1: declares {count:,} {what}; expected 1 to {MAX_COLUMNS:,}")
+            raise DatasetError(
+                f"{path}, line {number}: declares {count:,} {what}; expected 1 to {MAX_COLUMNS:,}"
+            )
     if num_rows == 0:
-        raise DatasetError(f"{path}, line 1: declares no rows; expected at least one")
-    return num_rows, num_features, num_labels
+        raise DatasetError(f"{path}, line {number}: declares no rows; expected at least one")
+    return num_rows, num_features, num_labels, number
+
+
+def _declared(path: Path) -> tuple[int, int, int]:
+    """The features and labels that a file declares, and on which line."""
+    with open_text(path) as file:
+        return _read_header(path, file)[1:]
 
 
 def xc_feature_parts(path: Path, size: int) -> Iterator[sparse.csr_array]:
@@ -110,10 +117,10 @@ def xc_feature_parts(path: Path, size: int) -> Iterator[sparse.csr_array]:
     Raises:
         DatasetError: As :func:`read_xc`; rows before the fault have been given by then.
     """
-    _, num_features, num_labels = xc_sizes(path)
+    declared = _declared(path)
     done = 0
     for lines in _row_lines(path, size):
-        rows = XCRows(path, num_features, num_labels, done)
+        rows = XCRows(path, *declared, done)
         rows.add(lines)
         done += len(lines)
         yield rows.features()
@@ -121,8 +128,7 @@ def xc_feature_parts(path: Path, size: int) -> Iterator[sparse.csr_array]:
 
 def _read_part(path: Path) -> Part:
     """The rows of one file. Memory grows with what is read, not with what the header declares."""
-    _, num_features, num_labels = xc_sizes(path)
-    rows = XCRows(path, num_features, num_labels)
+    rows = XCRows(path, *_declared(path))
     for lines in _row_lines(path, _CHUNK):
         rows.add(lines)
     return rows.features(), rows.labels()
@@ -133,7 +139,7 @@ def _row_lines(path: Path, size: int) -> Iterator[list[str]]:
     count = 0
     try:
         with open_text(path) as file:
-            num_rows, _, _ = _read_header(path, file.readline())
+            num_rows, _, _, number = _read_header(path, file)
             while count <= num_rows and (lines := list(islice(file, size))):
                 surplus = count + len(lines) - num_rows
                 if surplus > 0 and not any(line.strip() for line in lines[-surplus:]):
@@ -146,7 +152,9 @@ def _row_lines(path: Path, size: int) -> Iterator[list[str]]:
     if count != num_rows:
         found = f"{count:,}" if count < num_rows else "more"
         hint = "; is the file cut short?" if count < num_rows else ""
-        raise DatasetError(f"{path}, line 1: declares {num_rows:,} rows, but the file has {found}{hint}")
+        raise DatasetError(
+            f"{path}, line {number}: declares {num_rows:,} rows, but the file has {found}{hint}"
+        )
 
 
 def _read_split(path: Path, num_rows: int) -> NDArray[np.int64]:

@@ -19,10 +19,20 @@ _MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
 class XCRows:
-    """The rows read so far, as flat arrays."""
+    """The rows read so far, as flat arrays.
 
-    def __init__(self, path: Path, num_features: int, num_labels: int, before: int = 0) -> None:
-        self._before = before  # rows of the file that are not kept here
+    Args:
+        path: The file, for messages.
+        num_features: How many it declares.
+        num_labels: How many it declares.
+        header: The line with the header.
+        before: Rows of the file that are not kept here.
+    """
+
+    def __init__(
+        self, path: Path, num_features: int, num_labels: int, header: int = 1, before: int = 0
+    ) -> None:
+        self._before, self._first_line = before, header + 1
         self.count = before
         self._path = path
         self._num_features, self._num_labels = num_features, num_labels
@@ -62,9 +72,8 @@ class XCRows:
         matrix.sum_duplicates()
         if matrix.nnz != columns.size:
             row = int(np.flatnonzero(np.diff(matrix.indptr) != np.array(self._feature_counts))[0])
-            raise DatasetError(
-                f"{self._path}, line {self._before + row + 2}: a feature is named twice; expected each once"
-            )
+            line = self._before + row + self._first_line
+            raise DatasetError(f"{self._path}, line {line}: a feature is named twice; expected each once")
         matrix.eliminate_zeros()
         return matrix
 
@@ -77,7 +86,7 @@ class XCRows:
         return matrix
 
     def _explain(self, lines: list[str]) -> Any:
-        for number, line in enumerate(lines, start=self.count + 2):
+        for number, line in enumerate(lines, start=self.count + self._first_line):
             if reason := self._fault(line):
                 raise DatasetError(f"{self._path}, line {number}: {reason}")
         raise AssertionError("a chunk was refused, but none of its rows")  # pragma: no cover

@@ -346,6 +346,13 @@ def test_names_from_files(path: str, name: str) -> None:
         ("ts.txt", "test"),
         ("data.txt", None),
         ("strings.txt", None),
+        ("contest-train.arff", "train"),
+        ("contest-test.arff", "test"),
+        ("latest_train.txt", "train"),
+        ("contestTrain.txt", "train"),
+        ("contest.txt", "test"),
+        ("mytrain.txt", "train"),
+        ("train-test.arff", "test"),
     ],
 )
 def test_roles_from_files(path: str, role: str | None) -> None:

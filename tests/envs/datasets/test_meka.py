@@ -60,6 +60,15 @@ def test_labels_are_the_last_attributes(tmp_path: Path) -> None:
     assert len(data.rows("test")) == 3
 
 
+@pytest.mark.parametrize(
+    "relation", ["x" * 600 + ": -C 2 -split-number 3", "Toy: -C 2 -split-number 3' % by 'me"]
+)
+def test_long_relations_and_comments_after_them(tmp_path: Path, relation: str) -> None:
+    path = meka(tmp_path, relation)
+    assert is_meka(path)
+    assert load_dataset(path).label_names == ("sea", "sky")
+
+
 WRONG = [
     ("Toy", "has no option -C; expected '-C 6'"),
     ("Toy: -C 0", "has the option '-C 0'; expected 1 to 3 or -1 to -3 labels"),

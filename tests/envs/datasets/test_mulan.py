@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelchain.envs.datasets import DatasetError, read_mulan
+from labelchain.envs.datasets import DatasetError, load_dataset, read_mulan
 from labelchain.envs.datasets.mulan import MAX_XML_BYTES, read_label_names
 
 HEADER = """@relation toy
@@ -88,6 +88,26 @@ def test_missing_file(tmp_path: Path, name: str) -> None:
         DatasetError, match=rf"{re.escape(str(tmp_path))}: {pattern}; .*the folder holds {held}"
     ):
         read_mulan(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["contest", "latest", "trained"])
+def test_a_role_inside_another_word(tmp_path: Path, name: str) -> None:
+    write(tmp_path)
+    for part in ("train", "test"):
+        (tmp_path / f"toy-{part}.arff").rename(tmp_path / f"{name}-{part}.arff")
+    assert read_mulan(tmp_path).rows("test").tolist() == [3, 4]
+    assert load_dataset(tmp_path).name == tmp_path.name
+
+
+def test_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    """macOS puts ``._name`` beside each file that it copies to a foreign disk."""
+    write(tmp_path)
+    for file in list(tmp_path.iterdir()):
+        (tmp_path / f"._{file.name}").write_bytes(b"\0\5\x16\7")
+    train, test = tmp_path / "toy-train.arff", tmp_path / "toy-test.arff"
+    assert read_mulan(tmp_path).num_labels == 2
+    for paths in ((tmp_path,), (train,), (train, test)):
+        assert load_dataset(*paths).num_labels == 2
 
 
 def test_two_candidates(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelchain.envs.datasets import DatasetError, read_xc
+from labelchain.envs.datasets import DatasetError, load_dataset, read_xc
+from labelchain.envs.datasets.feature_rows import feature_rows
 
 TRAIN = "3 4 3\n0,2 0:1 3:0.5\n 1:-2e-1\n1\n"
 TEST = "2 4 3\n1,0 2:1.25\n2 0:3 1:0 \n"
@@ -58,6 +59,26 @@ def test_variations_of_the_text(tmp_path: Path) -> None:
         data = read_xc(path, test)
         np.testing.assert_array_equal(data.labels.toarray(), expected.labels.toarray())
         np.testing.assert_array_equal(data.features.toarray(), expected.features.toarray())
+
+
+def test_comments_and_blank_lines_before_the_header(tmp_path: Path) -> None:
+    """They are passed over where a file is recognised, too; lines are counted with them."""
+    expected = read_xc(*write(tmp_path))
+    path, test = write(tmp_path, f"# made by hand\n \n\n{TRAIN}")
+    data = load_dataset(path, test)
+    np.testing.assert_array_equal(data.features.toarray(), expected.features.toarray())
+    np.testing.assert_array_equal(data.labels.toarray(), expected.labels.toarray())
+    (part,) = feature_rows(path, 4, [], size=9)
+    assert part.shape == (3, 4)
+    for text, message in (
+        (f"#\n{TRAIN}0 0:1\n", "line 2: declares 3 rows, but the file has more"),
+        ("#\n\n2 4 3\n0 0:1\n0 0:x\n", "line 5: expected 'feature:number', got '0:x'"),
+        ("#\n\n1 4 3\n0 0:1 0:2\n", "line 4: a feature is named twice"),
+        ("\n3 0 3\n", "line 2: declares 0 features"),
+        ("#\n", "line 2: expected 'rows features labels', got ''"),
+    ):
+        with pytest.raises(DatasetError, match=re.escape(f"toy_train.txt, {message}")):
+            read_xc(*write(tmp_path, text))
 
 
 WRONG = [
