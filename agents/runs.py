@@ -54,6 +54,7 @@ class Run:
         settings: All hyperparameters.
         device: Where a chain network is trained and read. It is recorded, but a run may go on, and be read,
             on another one.
+        earlier_seconds: How long the training had taken that was gone on with, set by the training.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Run:
         self.seed = seed
         self.settings = settings
         self.device = device
+        self.earlier_seconds = 0.0
 
     @classmethod
     def open(cls, directory: Path, device: torch.device = CPU) -> Run:
@@ -147,8 +149,30 @@ class Run:
             path.unlink()
 
     def seconds(self) -> float:
-        """How long the training and evaluation of a finished run took."""
+        """How long the training and evaluation of a finished run took.
+
+        All stretches of a training that was stopped count, up to the last epoch of each; of what is begun
+        anew (agents of Stable-Baselines3, learners without a network, the evaluation) the last attempt does.
+        """
         return float(self._result()["seconds"])
+
+    def note_trained(self, seconds: float) -> None:
+        """Keep how long a training took whose evaluation is still to come, and may come much later."""
+        write_json(self.directory / "trained.json", {"seconds": seconds})
+
+    def trained_seconds(self) -> float:
+        """What :meth:`note_trained` kept; 0 if nothing is known.
+
+        Raises:
+            RunError: If it is damaged.
+        """
+        path = self.directory / "trained.json"
+        if not path.exists():  # of a version that did not keep it
+            return 0.0
+        seconds = read_json(path).get("seconds")
+        if not is_finite(seconds) or seconds < 0:
+            raise RunError(f"{path} must hold how many seconds the training took; remove it")
+        return float(seconds)
 
     def _result(self) -> dict[str, Any]:
         path = self.directory / "result.json"
@@ -164,6 +188,7 @@ class Run:
     def finish(self, metrics: Mapping[str, float], seconds: float) -> None:
         """Write the final test metrics; the run counts as finished from here on."""
         write_json(self.directory / "result.json", {"metrics": dict(metrics), "seconds": seconds})
+        (self.directory / "trained.json").unlink(missing_ok=True)
 
 
 def _checksums(data: MultilabelDataset | None) -> dict[str, str]:

@@ -98,6 +98,7 @@ def train(
     last, model_path = run.directory / "last.pt", run.directory / "model.pt"
     if from_first(model_path.exists()):
         last.unlink(missing_ok=True)  # of a run that was stopped between its last two operations
+        run.earlier_seconds = run.trained_seconds()
         return seen
     with random_state_kept(run.device):
         seed_random(run.seed, run.device)
@@ -111,6 +112,8 @@ def train(
             state.restore(saved, phases, last)
         elif is_first():
             run.forget_events()  # of an epoch that was stopped before it was saved
+        run.earlier_seconds = state.seconds
+        limit = run.settings.chain_limit(dataset)
         rows = dataset.rows("train")
         purge_step = state.epoch * len(rows) + 1 if state.epoch else None
         with RunLogger(run, purge_step, state.seconds) if is_first() else nullcontext() as logger:
@@ -124,7 +127,6 @@ def train(
                 if logger is None:
                     continue
                 step = state.epoch * len(rows)
-                limit = run.settings.chain_limit(dataset)
                 model = ChainPredictor(state.network.eval(), limit, run.device)
                 metrics = evaluate(model, dataset, "validation").metrics
                 seed = _seed(run, state.epoch, 1)  # not that of the next epoch
@@ -139,12 +141,9 @@ def train(
                 progress(state.epoch / total, f"{phase.name}, nDCG@5 {metrics['nDCG@5']:.1f}")
     if not is_first():
         return seen
-    save_chain_model(
-        model_path,
-        [state.best["ranking"].record],
-        [state.best["label_set"].record],
-        run.settings.chain_limit(dataset),
-    )
+    run.note_trained(state.seconds)
+    ranking, label_set = ([state.best[family].record] for family in ("ranking", "label_set"))
+    save_chain_model(model_path, ranking, label_set, limit)
     last.unlink(missing_ok=True)
     return seen
 

@@ -169,7 +169,7 @@ def compare(
 def timings(job: Job, seeds: Mapping[str, int]) -> dict[str, list[float]]:
     """Seconds that training and evaluation took, by learner one for each seed, those of its parts included.
 
-    Of a run that was stopped and continued, the last stretch counts.
+    Of a run that was stopped and continued all stretches count, see :meth:`labelchain.agents.runs.Run.seconds`.
     """
 
     def seconds(cell: Cell) -> float:

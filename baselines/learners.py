@@ -231,7 +231,9 @@ def _trained(
     begun = time.perf_counter()
     if learner.train is not None:
         seen = learner.train(run, dataset, progress)
+        earlier = run.earlier_seconds
     else:
+        earlier = 0.0
         folder = run.directory / "parts" if part_folder is None else part_folder
         directories = []
         for number, part in enumerate(learner.parts):
@@ -240,7 +242,9 @@ def _trained(
             share = _scaled(progress, number, len(learner.parts), part.learner)
             part_run = Run(directory, part.learner, run.dataset, seed, run.settings, run.device)
             fit(part_run, dataset, share)
+            earlier += part_run.seconds() if part_folder is None else 0.0  # elsewhere they are others' runs
             directories.append(directory)
+        begun = time.perf_counter()  # parts count with all their stretches, and no matter when
         seen = combine_outputs(run, dataset, directories, learner.mean)
     predictor = learner.load(run, dataset)
     predictions = decoded(predictor, dataset, run.settings.beam_width)
@@ -248,7 +252,7 @@ def _trained(
     metrics = summarise(labels, predictions["chain"])
     save_predictions(run.directory, predictions)
     Columns.of(dataset).save(run.directory)
-    seconds = time.perf_counter() - begun
+    seconds = earlier + time.perf_counter() - begun
     log_final(run, dataset, predictor, Evaluation(labels, predictions["chain"], metrics), seen)
     run.finish(metrics, seconds)
     return metrics

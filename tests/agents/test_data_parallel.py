@@ -110,7 +110,7 @@ def test_the_first_process_alone_writes(trained):
     for name in CASES:
         ours, theirs = (sorted(each.name for each in (folder / name).iterdir()) for folder in trained)
         assert len(ours) == len(theirs) - (name == "stopped")  # which has event files of before and after
-        assert [each for each in ours if "events" not in each] == ["config.json", "model.pt"]
+        assert [each for each in ours if "events" not in each] == ["config.json", "model.pt", "trained.json"]
 
 
 def test_the_group_ends_before_its_processes(trained):

@@ -228,6 +228,17 @@ def test_a_result_of_other_things_than_numbers_is_refused(make_run, value):
         _ = run.result
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"seconds": -1}', '{"seconds": NaN}', '{"seconds": "1"}'])
+def test_damaged_seconds_of_a_training_are_refused(make_run, content):
+    run = make_run("chain-pg")
+    assert run.trained_seconds() == 0.0
+    run.note_trained(2.5)
+    assert run.trained_seconds() == 2.5
+    (run.directory / "trained.json").write_text(content)
+    with pytest.raises(RunError, match=r"trained\.json"):
+        run.trained_seconds()
+
+
 def test_a_result_is_read_as_it_was_written(make_run):
     run = make_run("chain-pg")
     metrics = dict.fromkeys((*RANKING_METRICS, *LABEL_SET_METRICS), 1 / 3)
