@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -37,7 +38,7 @@ from labelchain.agents.likelihood import (
 from labelchain.agents.policy_gradient import Rollout
 from labelchain.agents.steps import at_each_step, drawn_steps, labels_before
 from labelchain.agents.whole_batch import rows_of_all, total
-from labelchain.envs.rewards import Reward
+from labelchain.envs.rewards import Floats, Ints, Reward, counts_where
 
 ANCHOR_WEIGHT = 0.1
 ANCHOR_STEPS = 4
@@ -155,12 +156,13 @@ class ExpectedRewardObjective:
         counts = hits, emitted, (labels >= 0).sum(dim=1, keepdim=True).cpu().numpy()
         # The last step that the limit allows, or the last label, ends the episode and is paid as its end.
         ends = (np.arange(length) == self.max_labels - 1) | (emitted + 1 == stop)
+        right_left = counts[2] > hits
+        wrong_left = stop - counts[2] > emitted - hits
         pays = [
-            self.reward.increment(np.full(is_hit.shape, hit), *counts)
-            + ends * self.reward.final(hits + hit, emitted + 1, counts[2])
-            for hit in (True, False)
+            self._paid(right_left, np.ones_like(right_left), ends, *counts),
+            self._paid(wrong_left, np.zeros_like(wrong_left), ends, *counts),
+            self.reward.final(*counts),
         ]
-        pays.append(self.reward.final(*counts))
         if_right, if_wrong, if_stop = (torch.from_numpy(pay).float().to(actions.device) for pay in pays)
         others = (1.0 - right - stops) * if_wrong + stops * if_stop
         expected = maximised = torch.where(runs, right * if_right + others, 0.0)
@@ -172,3 +174,17 @@ class ExpectedRewardObjective:
         before = pad(missing[:, :-1], (1, 0), value=1)
         completion = torch.where(missing > 0, of_right, of_stop) - of_all
         return Along(expected, maximised, completion, runs & (before > 0))
+
+    def _paid(
+        self,
+        possible: NDArray[np.bool_],
+        hit: NDArray[np.bool_],
+        ends: NDArray[np.bool_],
+        hits: Ints,
+        emitted: Ints,
+        true: Ints,
+    ) -> Floats:
+        """What a right label (``hit``), or a wrong one, pays at each step, ``(n, length)``; 0 without any."""
+        hits, emitted, true = counts_where(possible, hit, hits, emitted, true)
+        paid = self.reward.increment(hit, hits, emitted, true)
+        return np.where(possible, paid + ends * self.reward.final(hits + hit, emitted + 1, true), 0.0)

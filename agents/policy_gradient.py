@@ -17,7 +17,7 @@ from labelchain.agents.decoding import sample_chains
 from labelchain.agents.likelihood import Batch, Logs, Objective
 from labelchain.agents.steps import drawn_steps, labels_before, without
 from labelchain.agents.whole_batch import rows_of_all
-from labelchain.envs.rewards import Reward
+from labelchain.envs.rewards import Reward, counts_where
 
 VALUE_WEIGHT = 0.5
 
@@ -145,7 +145,8 @@ def chain_rewards(reward: Reward, actions: Tensor, labels: Tensor, num_labels: i
     is_label = ((actions >= 0) & (actions < num_labels)).cpu().numpy()
     true = (labels >= 0).sum(dim=1).cpu().numpy()
     hits, emitted = hit.cumsum(axis=1), is_label.cumsum(axis=1)
-    paid = is_label * reward.increment(hit, hits - hit, emitted - is_label, true[:, None])
+    counts = counts_where(is_label, hit, hits - hit, emitted - is_label, true[:, None])
+    paid = is_label * reward.increment(hit, *counts)
     last = (actions >= 0).sum(dim=1).cpu().numpy() - 1
     final = reward.final(hits[:, -1], emitted[:, -1], true)
     rewards = torch.from_numpy(paid).float()

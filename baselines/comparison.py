@@ -169,7 +169,8 @@ def compare(
 def timings(job: Job, seeds: Mapping[str, int]) -> dict[str, list[float]]:
     """Seconds that training and evaluation took, by learner one for each seed, those of its parts included.
 
-    Of a run that was stopped and continued all stretches count, see :meth:`labelchain.agents.runs.Run.seconds`.
+    Of a run that was stopped and continued all stretches count, see
+    :meth:`labelchain.agents.runs.Run.seconds`.
     """
 
     def seconds(cell: Cell) -> float:

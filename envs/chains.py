@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelchain.envs.rewards import Reward
+from labelchain.envs.rewards import Reward, counts_where
 
 
 class ChainBatch:
@@ -149,10 +149,15 @@ class ChainBatch:
         return ~self._emitted
 
     def _increments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a new right and a new wrong label would pay now, each ``(num_envs,)``."""
+        """What a new right and a new wrong label would pay now, each ``(num_envs,)``; anything if none is."""
         counts = self.hits, self._num_emitted, self._num_true
         yes = np.ones(self.num_envs, dtype=bool)
-        return self.reward.increment(yes, *counts), self.reward.increment(~yes, *counts)
+        right_left = self._num_true > self.hits
+        wrong_left = self.num_labels - self._num_true > self._num_emitted - self.hits
+        return (
+            self.reward.increment(yes, *counts_where(right_left, yes, *counts)),
+            self.reward.increment(~yes, *counts_where(wrong_left, ~yes, *counts)),
+        )
 
 
 def first_occurrences(chains: NDArray[np.int64], num_labels: int) -> NDArray[np.int64]:

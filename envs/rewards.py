@@ -72,6 +72,24 @@ class Reward:
         return self.score(nothing, nothing, true) + np.zeros(np.broadcast(hits, emitted, true).shape)
 
 
+def counts_where(
+    possible: NDArray[np.bool_], hit: NDArray[np.bool_], hits: Ints, emitted: Ints, true: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """The counts before a new label; where there can be no such label, those of a chain that can have it.
+
+    A score need not be defined for counts that no chain has, such as more right labels than there are.
+
+    Args:
+        possible: Bool, whether a label is left that is right (if ``hit``), or wrong.
+        hit: Bool, whether the new label is right.
+        hits: As :class:`Reward` takes it, and so are the others; all arguments broadcast to ``possible``.
+        emitted: See there.
+        true: See there.
+    """
+    first = np.where(possible, hits, 0), np.where(possible, emitted, 0)
+    return *first, np.where(possible, true, hit)  # the first label, right if it is the only true one
+
+
 def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> Floats:
     """Elementwise ratio; nothing over nothing is 1: predicting no label where there is none is right."""
     empty = denominator == 0  # and so is the numerator

@@ -228,7 +228,7 @@ def test_a_result_of_other_things_than_numbers_is_refused(make_run, value):
         _ = run.result
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"seconds": -1}', '{"seconds": NaN}', '{"seconds": "1"}'])
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"seconds": -1}', '{"seconds": NaN}'])
 def test_damaged_seconds_of_a_training_are_refused(make_run, content):
     run = make_run("chain-pg")
     assert run.trained_seconds() == 0.0

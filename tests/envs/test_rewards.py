@@ -212,6 +212,25 @@ def test_a_score_may_be_a_count(score, paid):
         assert np.transpose(steps).tolist() == [paid, paid]
 
 
+@given(episodes())
+@pytest.mark.parametrize("at_end", [False, True])
+def test_a_score_is_asked_of_counts_that_a_chain_can_have_alone(at_end, episode):
+    true, actions = episode
+    num_envs, num_labels = true.shape
+
+    def score(hits, emitted, true):
+        wrong = emitted - hits
+        assert np.all((hits >= 0) & (hits <= true) & (wrong >= 0) & (wrong <= num_labels - true))
+        return np.sqrt(true - hits) + np.sqrt(num_labels - true - wrong)
+
+    batch = ChainBatch(num_envs, num_labels, Reward("own", score=score, at_end=at_end), actions.shape[1])
+    batch.reset(np.arange(num_envs), *entries(true))
+    for step in range(actions.shape[1]):
+        promised = batch.action_rewards()
+        paid, _ = batch.step(actions[:, step])
+        np.testing.assert_allclose(promised[np.arange(num_envs), actions[:, step]], paid, atol=1e-12)
+
+
 def test_a_factory_must_return_a_reward():
     register_reward("odd", lambda _: 7)
     try:
