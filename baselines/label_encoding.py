@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,8 @@ class LabelEncoding:
         Raises:
             ValueError: If they are no labels of rows, or two labels are the same.
         """
-        if (lists := _lists(Y)) is not None:
+        lists = _rows(Y)
+        if lists is not None and not _is_matrix(lists):
             if not any(lists):
                 raise ValueError(f"{EXPECTED}; no row has a label")
             binarizer = MultiLabelBinarizer(sparse_output=True)
@@ -79,12 +80,13 @@ class LabelEncoding:
         Raises:
             ValueError: If they are no labels of rows, or in another form.
         """
-        lists = _lists(Y)
+        lists, known = _rows(Y), set(self.classes.tolist())
+        if lists is not None and _is_matrix(lists) and not (self.of_lists and known & {0, 1}):
+            lists = None  # lists with labels 0 or 1, and of one length, may look like a matrix
         if (lists is not None) != self.of_lists:
             forms = ("a matrix", "lists of labels")
             raise ValueError(f"labels came as {forms[self.of_lists]} in fit: give them so here, too")
         if lists is not None:
-            known = set(self.classes.tolist())
             sets = [{label for label in row if label in known} for row in lists]
             binarizer = MultiLabelBinarizer(classes=self.classes, sparse_output=True)
             matrix = binarizer.fit_transform(sets)
@@ -122,8 +124,8 @@ class LabelEncoding:
         return matrix if self.is_sparse else dense
 
 
-def _lists(Y: Any) -> list[Collection[Any]] | None:
-    """The rows, if labels come as lists; a rectangle of 0 and 1 is a matrix."""
+def _rows(Y: Any) -> list[Collection[Any]] | None:
+    """The rows, if labels come as a list of rows."""
     if sparse.issparse(Y) or hasattr(Y, "columns") or (isinstance(Y, np.ndarray) and Y.ndim != 1):
         return None
     if not isinstance(Y, list | tuple) and getattr(getattr(Y, "dtype", None), "kind", "") != "O":
@@ -134,11 +136,17 @@ def _lists(Y: Any) -> list[Collection[Any]] | None:
     for number, row in enumerate(rows):
         if not isinstance(row, Collection) or isinstance(row, str | bytes):
             raise ValueError(f"{EXPECTED}; row {number} is {row!r:.40}: wrap a single label in a list")
-    is_rectangle = len({len(row) for row in rows}) == 1 and len(rows[0]) > 0
-    numbers = int | float | np.number | np.bool_
-    if is_rectangle and all(isinstance(v, numbers) and v in (0, 1) for row in rows for v in row):
-        return None
+        if isinstance(row, Mapping):  # its keys would all count, whatever their values say
+            raise ValueError(f"{EXPECTED}; row {number} is {row!r:.40}: list the labels that the row has")
     return rows
+
+
+def _is_matrix(rows: list[Collection[Any]]) -> bool:
+    """Whether rows are those of a matrix: a rectangle of 0 and 1. A set has no columns."""
+    if any(isinstance(row, Set) for row in rows) or len({len(row) for row in rows}) != 1 or len(rows[0]) == 0:
+        return False
+    numbers = int | float | np.number | np.bool_
+    return all(isinstance(value, numbers) and value in (0, 1) for row in rows for value in row)
 
 
 def _matrix(Y: Any) -> Any:

@@ -100,3 +100,40 @@ def test_a_frame_of_other_columns_is_refused(columns, message):
     encoding, _ = LabelEncoding.fit(pd.DataFrame(MATRIX, columns=list("abc")))
     with pytest.raises(ValueError, match=re.escape(message)):
         encoding.encode(pd.DataFrame(np.ones((2, len(columns)), dtype=int), columns=columns))
+
+
+@pytest.mark.parametrize("rows", [[[0], [1]], [[0, 1], [1, 0]], [[1, 0, 1]], [{0}, {1}], [(1,), ()]])
+def test_lists_may_look_like_a_matrix_where_fit_had_lists(rows):
+    encoding, _ = LabelEncoding.fit([[0], [1, 2], [0, 1]])
+    encoded = encoding.encode(rows).toarray()
+    assert encoded.shape == (len(rows), 4)
+    assert [np.flatnonzero(row).tolist() for row in encoded] == [sorted(set(row)) for row in rows]
+
+
+def test_a_matrix_is_refused_where_fit_had_lists():
+    encoding, _ = LabelEncoding.fit([["a"], ["b", "c"]])
+    for matrix in (MATRIX, MATRIX.tolist()):
+        with pytest.raises(ValueError, match="labels came as lists of labels in fit"):
+            encoding.encode(matrix)
+    encoding, _ = LabelEncoding.fit(MATRIX.tolist())
+    assert encoding.encode(MATRIX.tolist()).toarray()[:, :3].tolist() == MATRIX.tolist()
+    assert encoding.encode(list(MATRIX)).toarray()[:, :3].tolist() == MATRIX.tolist()
+
+
+@pytest.mark.parametrize("kind", [set, frozenset, lambda row: dict.fromkeys(row).keys()])
+def test_sets_of_the_labels_0_and_1_are_no_matrix(kind):
+    rows = [kind([0]), kind([1])] * 3
+    encoding, matrix = LabelEncoding.fit(rows)
+    assert encoding.of_lists
+    assert encoding.classes.tolist() == [0, 1]
+    assert matrix.toarray().tolist() == [[1, 0], [0, 1]] * 3
+    assert encoding.encode(rows[:2]).toarray().tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_dictionaries_are_refused_whose_keys_would_all_be_labels():
+    rows = [["sea"], {"sea": 1, "sky": 0}]
+    message = re.escape("row 1 is {'sea': 1, 'sky': 0}: list the labels that the row has")
+    with pytest.raises(ValueError, match=message):
+        LabelEncoding.fit(rows)
+    with pytest.raises(ValueError, match=message):
+        LabelEncoding.fit([["sea"], ["sky"]])[0].encode(rows)
