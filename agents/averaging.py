@@ -14,7 +14,7 @@ from labelchain.agents.chain_network import State
 from labelchain.agents.decoding import StepModel
 
 SMALLEST_WEIGHT = torch.finfo(torch.float32).tiny
-"""Of a geometric mean; smaller ones may be 0 as float32."""
+"""Smaller ones may be 0 as float32: their logarithm, or 0 times minus infinity, would be undefined."""
 
 Mean = Literal["arithmetic", "geometric"]
 """Of probabilities (a linear opinion pool), or of their logarithms (a logarithmic one)."""
@@ -42,7 +42,9 @@ class AveragedModel:
             raise ValueError(f"expected a positive weight for each of {len(models)} models, got {weights}")
         self.models = list(models)
         self.mean = mean
-        self._weights = [weight / sum(weights) for weight in weights]
+        _, exponent = math.frexp(max(weights))
+        scaled = [math.ldexp(weight, -exponent) for weight in weights]  # no sum is infinite; the same digits
+        self._weights = [max(weight / sum(scaled), SMALLEST_WEIGHT) for weight in scaled]
         self.num_labels = models[0].num_labels
         self.state_parts = sum(model.state_parts for model in models)
 
@@ -60,9 +62,7 @@ class AveragedModel:
         parts = zip(self.models, self._split(state), strict=True)
         each = [model.log_probs(part, emitted) for model, part in parts]
         if self.mean == "geometric":
-            # 0 times minus infinity would be undefined.
-            weights = [max(weight, SMALLEST_WEIGHT) for weight in self._weights]
-            terms = [weight * logs for weight, logs in zip(weights, each, strict=True)]
+            terms = [weight * logs for weight, logs in zip(self._weights, each, strict=True)]
             return torch.stack(terms).sum(dim=0).log_softmax(dim=-1)
         terms = [math.log(weight) + logs for weight, logs in zip(self._weights, each, strict=True)]
         return torch.stack(terms).logsumexp(dim=0)

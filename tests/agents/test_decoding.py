@@ -114,6 +114,31 @@ def test_a_geometric_mean_is_that_of_the_odds():
     torch.testing.assert_close(least.log_probs(least.start(features), emitted).exp(), second)
 
 
+@pytest.mark.parametrize("mean", ["arithmetic", "geometric"])
+@pytest.mark.parametrize(
+    ("weights", "same"),
+    [
+        ([1e-200, 1e200], [0.0, 1.0]),
+        ([1e308, 1e308], [0.5, 0.5]),
+        ([5e-324, 5e-324], [0.5, 0.5]),
+        ([1, 3], [0.25, 0.75]),
+    ],
+)
+def test_weights_of_any_size_are_shares(weights, same, mean):
+    one, other, features = TableModel(5, 1), TableModel(5, 2), torch.randn(9, 6)
+    emitted = torch.zeros(9, 5, dtype=torch.bool)
+    emitted[:, 2] = True
+    both = AveragedModel([one, other], weights, mean)
+    found = both.log_probs(both.start(features), emitted).exp()
+    first, second = (model.log_probs(model.start(features), emitted).exp() for model in (one, other))
+    if mean == "arithmetic":
+        expected = same[0] * first + same[1] * second
+    else:
+        expected = first ** same[0] * second ** same[1]
+        expected[:, 2] = 0
+    torch.testing.assert_close(found, expected / expected.sum(dim=1, keepdim=True))
+
+
 @pytest.mark.parametrize("models", [[], [TableModel(3), TableModel(4)]])
 def test_averaging_nothing_or_models_of_different_labels_is_refused(models):
     with pytest.raises(ValueError, match="one or more models of the same number of labels"):
