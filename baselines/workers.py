@@ -150,18 +150,44 @@ class _Worker:
     """A process that trains one cell after the other, and the pipe to it."""
 
     def __init__(self, job: Job) -> None:
+        self.job = job
+        self.cell: Cell | None = None
+        self.report: Progress
+        self._begin()
+
+    def _begin(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_work, args=(job, theirs), daemon=True)
+        self.process: SpawnProcess = context.Process(target=_work, args=(self.job, theirs), daemon=True)
         with _interrupts_held():
             self.process.start()
         theirs.close()
-        self.cell: Cell | None = None
-        self.report: Progress
 
     def start(self, cell: Cell, report: Progress) -> None:
+        """Hand a cell over; to a new process if the one that waited was ended, which held nothing to lose.
+
+        Raises:
+            RunError: If the new one is ended, too.
+        """
         self.cell, self.report = cell, report
-        self.pipe.send(cell)
+        try:
+            self.pipe.send(cell)
+        except ConnectionError:
+            self.stop()
+            self._begin()
+            try:
+                self.pipe.send(cell)
+            except ConnectionError as error:
+                raise self.lost() from error
+
+    def lost(self) -> RunError:
+        """The error of a process that was ended while it had a cell."""
+        assert self.cell is not None
+        self.process.join()
+        return RunError(
+            f"{named(self.cell)}: its process was ended from outside (exit code {self.process.exitcode}); "
+            "if memory ran out, run fewer at a time (--jobs); the same command goes on from here"
+        )
 
     def stop(self) -> None:
         self.process.terminate()
@@ -187,12 +213,7 @@ def _dispatch(pool: list[_Worker], cells: Sequence[Cell], progress: Callable[[st
             try:
                 kind, content = worker.pipe.recv()
             except (EOFError, ConnectionError) as error:
-                worker.process.join()
-                raise RunError(
-                    f"{named(worker.cell)}: its process was ended from outside (exit code "
-                    f"{worker.process.exitcode}); if memory ran out, run fewer at a time (--jobs); the same "
-                    "command goes on from here"
-                ) from error
+                raise worker.lost() from error
             if kind == "progress":
                 worker.report(*content)
             else:

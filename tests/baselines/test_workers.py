@@ -102,6 +102,36 @@ def test_a_worker_that_is_killed_is_named_by_its_cell(tmp_path, dataset):
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_that_is_killed_while_it_waits_is_replaced(tmp_path, dataset):
+    job, cell = workers.Job(dataset, "random", TINY, tmp_path), ("popularity", 0)
+    worker = workers._Worker(job)
+    try:
+        worker.process.kill()
+        worker.process.join()
+        workers._dispatch([worker], [cell], lambda *_: silent)
+    finally:
+        worker.stop()
+    assert job.run(cell).result is not None
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_cannot_begin_is_named_by_its_cell(tmp_path, dataset):
+    worker = workers._Worker(workers.Job(dataset, "random", TINY, tmp_path))
+    begin = worker._begin
+
+    def begin_and_end():
+        begin()
+        worker.process.kill()
+        worker.process.join()
+
+    worker._begin = begin_and_end
+    worker.process.kill()
+    worker.process.join()
+    with pytest.raises(RunError, match=r"^freq2rare, seed 1: its process was ended .*exit code -9"):
+        worker.start(("freq2rare", 1), silent)
+    worker.stop()
+
+
 @pytest.mark.faults
 def test_however_often_it_is_stopped_the_results_are_those_of_an_undisturbed_run(tmp_path):
     script = tmp_path / "script.py"
