@@ -39,7 +39,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Training is that of ``labelchain train``: the same learners, the same settings (but for smaller batches of
     few rows, see :func:`labelchain.agents.settings.settings_for`), a tenth of the rows held out to choose the
-    model. It does not touch the global random state.
+    model. It leaves the global random state alone, unless ``random_state`` is ``None``.
 
     >>> from labelchain.baselines import ChainClassifier
     >>> X = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]] * 25
@@ -52,8 +52,8 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learner: A learner by name, see the table in the README; not one of Stable-Baselines3.
         settings: What to change in the settings, by name (``{"epochs": 20, "width": 512}``); the others are
             those that suit the data, see :class:`labelchain.agents.settings.Settings`.
-        random_state: Seeds everything random. A number gives the same model again, ``None`` another one each
-            time. Numbers are from 0 to 2**32 - 1.
+        random_state: Seeds everything random. A number, from 0 to 2**32 - 1, gives the same model again;
+            ``None`` draws one from NumPy's global random state, so that each time it is another model.
         image_shape: ``(height, width)`` if each row of ``X`` is a picture: its pixels stay as they are, where
             other dense columns are standardised.
         run_dir: A folder that keeps the run: its model, for ``labelchain predict`` and ``explain``, and its

@@ -199,6 +199,16 @@ def test_the_same_number_gives_the_same_model_and_no_global_state_is_touched():
     assert (other.predict_proba(X) != first).any()
 
 
+def test_without_a_number_the_seed_comes_from_the_global_state():
+    X, Y = data()
+    found = []
+    for seed in (3, 3, 4):
+        np.random.seed(seed)  # noqa: NPY002
+        found.append(classifier().set_params(random_state=None).fit(X, Y).predict_proba(X))
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
 @pytest.mark.parametrize("seed", [-1, np.int64(-1), 2**32, 2**70])
 def test_a_seed_out_of_range_begins_no_run(seed, tmp_path):
     for folder in (None, tmp_path / "run"):
