@@ -77,7 +77,7 @@ def train(
         from labelchain.baselines.learners import fit, learner_named
 
         chosen = device_named(device, None if learner_named(learner).has_network else learner)
-        data, name, settings = prepare(dataset, test, epochs, preset, changes)
+        data, name, settings = prepare(dataset, test, epochs, preset, changes, out)
         folder = out or Path("runs") / f"{data.name}__{learner}__{seed}"
         run = Run(folder, learner, name, seed, settings, chosen)
         with WorkProgress(console, 1) as work:
@@ -171,7 +171,7 @@ def compare(
         for each in chosen:
             learner_named(each)
         trains, place = engine_named(engine, address, device)
-        data, name, settings = prepare(dataset, test, epochs, preset, changes)
+        data, name, settings = prepare(dataset, test, epochs, preset, changes, out)
         folder = out or Path("runs") / f"compare-{data.name}"
         job = Job(data, name, settings, folder)
         command = shlex.join(["labelchain", *sys.argv[1:]])
@@ -231,7 +231,7 @@ def tune(
         from labelchain.cli.found import print_search
 
         chosen = device_named(device)
-        data, name, settings = prepare(dataset, test, epochs, preset, changes)
+        data, name, settings = prepare(dataset, test, epochs, preset, changes, out)
         folder = out or Path("runs") / f"tune-{data.name}-{learner}"
         fixed = named_values(changes or [])
         with WorkProgress(console, trials, "trial") as work:
@@ -261,8 +261,7 @@ def play(
         from labelchain.cli.play import make_env, play_episode
 
         chosen = {} if dataset is None else {"dataset": dataset}
-        mode = "ansi" if gif is None else "rgb_array"
-        env = make_env(env_id, split=split, render_mode=mode, **chosen)
+        env = make_env(env_id, gif, split=split, **chosen)
         play_episode(console, env, policy, index, seed, gif)
 
 

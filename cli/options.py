@@ -81,15 +81,29 @@ SetOption = Annotated[
 
 
 def prepare(
-    dataset: str, test: Path | None, epochs: int | None, preset: str, changes: list[str] | None
+    dataset: str,
+    test: Path | None,
+    epochs: int | None,
+    preset: str,
+    changes: list[str] | None,
+    out: Path | None,
 ) -> tuple[MultilabelDataset, str, Settings]:
-    """Load the data set, and settle what names it in a run and the settings."""
+    """Load the data set, and settle what names it in a run and the settings.
+
+    Raises:
+        DatasetError: If the data cannot be read.
+        UsageError: If a setting is not what it should be.
+        OSError: If ``out``, where the results go, cannot be a folder; before any data are loaded.
+    """
     import torch
 
     from labelchain.agents.settings import named_values, settings_for
     from labelchain.cli.data import load
     from labelchain.envs.datasets import source_name
+    from labelchain.envs.files import check_folder
 
+    if out is not None:
+        check_folder(out)
     # One thread: the same sums whatever the number of cores, and networks this small lose nothing.
     torch.set_num_threads(1)
     data = load(dataset, test)

@@ -18,17 +18,25 @@ from labelchain.envs.files import check_output, written_beside
 FRAME_MILLISECONDS = 900
 
 
-def make_env(env_id: str, **kwargs: Any) -> LabelChainEnv:
-    """An environment of this suite by id.
+def make_env(env_id: str, gif: Path | None = None, **kwargs: Any) -> LabelChainEnv:
+    """An environment of this suite by id, which renders text, or frames if there is to be a GIF.
+
+    Args:
+        env_id: Such as ``labelchain/DigitScenes-v0``.
+        gif: Where the GIF goes; looked at before any data are loaded.
+        kwargs: As ``gym.make`` takes them.
 
     Raises:
+        OSError: If ``gif`` is no path of a file.
         UsageError: If it is none of ours, or other data are named for one that has its own.
     """
     if env_id not in ENV_IDS:
         raise UsageError(f"unknown environment {env_id!r}; known are {', '.join(ENV_IDS)}")
     if "dataset" in kwargs and ENV_IDS[env_id] is not None:
         raise UsageError(f"{env_id} has its data: --dataset is for labelchain/Chain-v0")
-    env = gym.make(env_id, **kwargs).unwrapped
+    if gif is not None:
+        check_output(gif)
+    env = gym.make(env_id, render_mode="ansi" if gif is None else "rgb_array", **kwargs).unwrapped
     assert isinstance(env, LabelChainEnv)
     return env
 
@@ -62,7 +70,7 @@ def play_episode(
 
     Args:
         console: Where it is printed.
-        env: Made with ``render_mode`` ``"ansi"``, or ``"rgb_array"`` for a GIF.
+        env: From :func:`make_env`, with the same ``gif``.
         policy: See :func:`chain_of`.
         index: The row of the split, or ``None`` for one drawn with ``seed``.
         seed: Seeds the draw of the input and random actions.
@@ -70,10 +78,8 @@ def play_episode(
 
     Raises:
         UsageError: If the index is no row of the split.
-        OSError: If ``gif`` is no path of a file.
+        OSError: If the GIF cannot be written.
     """
-    if gif is not None:
-        check_output(gif)
     try:
         _, info = env.reset(seed=seed, options=None if index is None else {"index": index})
     except ValueError as error:

@@ -34,6 +34,18 @@ def check_output(path: Path) -> None:
         raise OSError(errno.EINVAL, f"{expected} a pipe or a device", str(path))
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a path where no folder can be made: to be asked before long work, too.
+
+    Raises:
+        OSError: If something else is there, or at the path of one of its parents.
+    """
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        expected = "expected the path of a folder, got something else"
+        raise NotADirectoryError(errno.ENOTDIR, expected, str(there))
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it into place on success, remove it on any failure.

@@ -305,3 +305,12 @@ def test_a_light_install_says_what_the_command_needs():
     assert done.returncode == 1
     assert "pip install 'labelchain[train]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["train", "popularity"], ["compare"], ["tune", "chain-pg"]])
+def test_where_no_folder_can_be_is_told_before_the_data_are_loaded(tmp_path, command):
+    (tmp_path / "file").write_text("mine")
+    result = run(*command, tmp_path / "none.npz", "--out", tmp_path / "file" / "run")
+    assert result.exit_code == 1
+    expected = f"error: expected the path of a folder, got something else: {tmp_path / 'file'}\n"
+    assert result.stderr == expected

@@ -57,6 +57,12 @@ def test_a_gif_has_a_frame_per_step(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_where_a_gif_cannot_be_is_told_before_the_data_are_loaded(tmp_path):
+    result = run("play", "labelchain/Chain-v0", "--dataset", tmp_path / "none.npz", "--gif", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: expected the path of a file to write, got a folder: {tmp_path}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

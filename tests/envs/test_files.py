@@ -5,10 +5,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from labelchain.envs.files import held, remove_unfinished, save_beside, staging_folder, written_beside
+from labelchain.envs.files import (
+    check_folder,
+    held,
+    remove_unfinished,
+    save_beside,
+    staging_folder,
+    written_beside,
+)
 
 if sys.platform != "win32":
     import fcntl
@@ -159,3 +167,14 @@ def test_a_loop_of_links_is_refused(tmp_path):
     with pytest.raises(OSError, match="got a loop of links"), written_beside(one):
         pass
     assert one.is_symlink()
+
+
+def test_a_path_where_no_folder_can_be_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for path in (tmp_path, tmp_path / "new" / "below", tmp_path / "link" / "new", Path("new"), Path()):
+        check_folder(path)
+    for path in (tmp_path / "file", tmp_path / "file" / "below" / "it", Path("file"), tmp_path / "link/file"):
+        with pytest.raises(NotADirectoryError, match=r"expected the path of a folder.*file'$"):
+            check_folder(path)
