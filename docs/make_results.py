@@ -26,7 +26,9 @@ SHORT = {
     "ensemble-of-chains": "e",
 }
 """How the table of linear models names them."""
+LINEAR_NOTE = "The best is " + ", ".join(f"{letter} `{learner}`" for learner, letter in SHORT.items()) + "."
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
+ORDERED = (*FOUR_ORDERS, "target-reordering", "chain-pg", "chain-q", "composite")
 SETTINGS = ("width", "slope", "dropout", "input_dropout", "epochs", "batch_size", "warmup", "precision")
 
 
@@ -117,6 +119,15 @@ def gains_over_linear(name: str, results: dict[str, Any], metrics: tuple[str, ..
     return cells
 
 
+def decision_table(figure: str) -> Iterator[str]:
+    """The lines of a figure of the order of decisions, by data set and learner."""
+    yield from (row(["data", *(f"`{learner}`" for learner in ORDERED)]), row(["---"] * (len(ORDERED) + 1)))
+    for name, results in comparisons().items():
+        found = [results["decisions"].get(learner, {}).get(figure) for learner in ORDERED]
+        if any(value is not None for value in found):
+            yield row([name, *("" if value is None else f"{value:.1f}" for value in found)])
+
+
 def tables() -> Iterator[str]:
     """The lines of all tables."""
     metrics = RANKING + LABEL_SET
@@ -141,7 +152,8 @@ def tables() -> Iterator[str]:
                 yield row(
                     [f"[{name}]({name}/report.md)", str(count), *gains(learner, opponent, results, metrics)]
                 )
-    yield from ("", "## `composite`, and its gain over the best linear model", "", row(heads))
+    yield from ("", "## `composite`, and its gain over the best linear model", "", LINEAR_NOTE, "")
+    yield row(heads)
     yield row(["---"] * len(heads))
     for name, results in comparisons().items():
         if linear_models(name, results):
@@ -173,6 +185,14 @@ def tables() -> Iterator[str]:
     yield row(["---"] * (len(heads) - 1))
     for name, results in comparisons().items():
         yield row([name, *best_decodings(results, metrics)])
+    for figure, title in (
+        (
+            "easy_first",
+            "Easy first: true labels that binary relevance is surer of come first, in per cent of pairs",
+        ),
+        ("one_order", "One order: inputs in which two labels stand in their more common order, in per cent"),
+    ):
+        yield from ("", f"## {title}", "", *decision_table(figure))
     yield from ("", "## Settings", "", row(["data", *SETTINGS]), row(["---"] * (len(SETTINGS) + 1)))
     for name, results in comparisons().items():
         yield row([name, *(str(results["settings"][setting]) for setting in SETTINGS)])
