@@ -65,6 +65,9 @@ class Settings(NetworkConfig):
     clearly prefer another, for rankings and for label sets apart; or 1/2 each (Nam et al. 2019)."""
     label_set_metric: str = "f1_example"
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
+    stop: Literal["learned", "validated"] = "learned"
+    """Where label sets end: where the network learned to stop, or by what is added to the logit of STOP so
+    that the validation rows score best by ``label_set_metric``, as a threshold would be chosen."""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
     beam_width: int = 5
@@ -92,6 +95,8 @@ class Settings(NetworkConfig):
             raise ValueError(f"precision must be 'float32' or 'bfloat16', got {self.precision!r}")
         if self.mixing not in ("validated", "equal"):
             raise ValueError(f"mixing must be 'validated' or 'equal', got {self.mixing!r}")
+        if self.stop not in ("learned", "validated"):
+            raise ValueError(f"stop must be 'learned' or 'validated', got {self.stop!r}")
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")

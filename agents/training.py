@@ -31,6 +31,7 @@ from labelchain.agents.plain_values import check_number, fields_of
 from labelchain.agents.rollouts import training_figures
 from labelchain.agents.run_logger import RunLogger
 from labelchain.agents.runs import Progress, Run, RunError
+from labelchain.agents.stopping import stopping_record
 from labelchain.agents.whole_batch import from_first, is_first, shared, totals
 from labelchain.envs import MultilabelDataset, evaluate
 
@@ -142,8 +143,10 @@ def train(
     if not is_first():
         return seen
     run.note_trained(state.seconds)
-    ranking, label_set = ([state.best[family].record] for family in ("ranking", "label_set"))
-    save_chain_model(model_path, ranking, label_set, limit)
+    ranking, label_set = (state.best[family].record for family in ("ranking", "label_set"))
+    if run.settings.stop == "validated":
+        label_set = stopping_record(label_set, dataset, limit, run.settings.label_set_metric, run.device)
+    save_chain_model(model_path, [ranking], [label_set], limit)
     last.unlink(missing_ok=True)
     return seen
 
