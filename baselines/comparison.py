@@ -61,7 +61,7 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
 
     Raises:
         UnknownLearnerError: If a learner is unknown.
-        RunError: If ``out`` holds a comparison on other data, with other settings, or of another version.
+        RunError: If ``out`` holds a comparison on other data or with other settings, or something else.
     """
     for learner in learners:
         learner_named(learner)
@@ -71,7 +71,8 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         before = read_json(path)
         ours = {"dataset": name} | asdict(settings)
         try:
-            theirs = {"dataset": before["dataset"]} | before["settings"]
+            # A setting that came later had its default, as in the folders of runs.
+            theirs = {"dataset": before["dataset"]} | asdict(Settings()) | before["settings"]
             values = {learner: entry["P@1"]["values"] for learner, entry in before["learners"].items()}
             if not all(isinstance(each, list) for each in values.values()):
                 raise TypeError("values must be lists")
@@ -81,8 +82,6 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is not the result of a comparison ({error!r}); remove it") from error
         for key in ours:
-            if key not in theirs:
-                raise RunError(f"{path} is of another version, without {key}; choose another folder")
             refuse_another(out, "comparison", key, theirs[key], ours[key])
     wanted = counts | {learner: max(seeds, counts.get(learner, 0)) for learner in learners}
     return {learner: wanted[learner] for learner in LEARNERS if learner in wanted}

@@ -126,6 +126,17 @@ def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it
     assert (comparison.folder / "results.json").read_bytes() == before
 
 
+def test_a_setting_that_an_earlier_version_did_not_have_had_its_default(comparison):
+    comparison("popularity", seeds=1)
+    path = comparison.folder / "results.json"
+    results = json.loads(path.read_text())
+    del results["settings"]["stop"]
+    path.write_text(json.dumps(results))
+    with pytest.raises(RunError, match="with stop='learned', not 'validated'"):
+        comparison("popularity", seeds=1, settings=TINY.with_changes({"stop": "validated"}))
+    assert comparison("popularity", seeds=1)["settings"]["stop"] == "learned"
+
+
 @pytest.mark.parametrize(
     "damage", [{"learners": {"popularity": {"P@1": {"values": "ab"}}}}, {"learners": []}]
 )
