@@ -18,7 +18,6 @@ LABEL_SET = ("f1_example", "subset_accuracy")
 HEADINGS = {"f1_example": "F1", "subset_accuracy": "subset"}
 SURE = 0.05
 """Gains of a p-value below are marked: ``*`` over test rows, ``**`` over seeds too."""
-LINEAR = ("binary-relevance", "classifier-chain", "ensemble-of-chains")
 SHORT = {
     "binary-relevance": "b",
     "tuned-binary-relevance": "t",
@@ -99,8 +98,8 @@ def gains_read_best(learner: str, opponents: tuple[str, ...], results: dict[str,
 
 
 def linear_models(name: str, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The entries of the linear models of a data set; what is tuned has a file of its own."""
-    found = {learner: entry for learner, entry in results["learners"].items() if learner in LINEAR}
+    """The entries of the linear models of a data set; some have a file of their own."""
+    found = {learner: entry for learner, entry in results["learners"].items() if learner in SHORT}
     tuned = RESULTS / "linear" / f"{name}.json"
     return found | (json.loads(tuned.read_text())["learners"] if tuned.exists() else {})
 
