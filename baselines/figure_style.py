@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
 
 GROUPS = {
-    "no network": Look("#e69f00", "osD^"),
+    "no network": Look("#e69f00", "osD^v"),
     "order given or random": Look("#757575", "osD^v<>"),
     "order the network's own": Look("#1565c0", "hpD^<P*"),
     "composites": Look("#c62828", "osvX"),

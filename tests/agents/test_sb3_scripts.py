@@ -41,10 +41,8 @@ AGENTS = {
     "ppo": (6000, ON_POLICY | {"batch_size": 256}),
     "maskable-ppo": (6000, ON_POLICY | {"batch_size": 256}),
     "recurrent-ppo": (
-        6000,
-        ON_POLICY
-        | {"batch_size": 256, "learning_rate": 1e-2, "ent_coef": 0.02, "n_epochs": 8}
-        | {"policy_kwargs": SMALL_LSTM},
+        8000,
+        ON_POLICY | {"batch_size": 256, "learning_rate": 5e-3, "n_epochs": 8, "policy_kwargs": SMALL_LSTM},
     ),
     "a2c": (16_000, ON_POLICY | {"n_steps": 2}),
     "dqn": (4000, OFF_POLICY),
