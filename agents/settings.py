@@ -66,7 +66,7 @@ class Settings(NetworkConfig):
     label_set_metric: str = "f1_example"
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
     stop: Literal["learned", "validated"] = "learned"
-    """Where label sets end: where the network learned to stop, or by what is added to the logit of STOP so
+    """Where label sets end: where each network learned to stop, or by what is added to its logit of STOP so
     that the validation rows score best by ``label_set_metric``, as a threshold would be chosen."""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""

@@ -59,8 +59,8 @@ class TunedScores:
         return Predictions(self.ranking.predict(features).ranking, self.label_set.predict(features).chains)
 
     def label_scores(self, features: NDArray[np.float32]) -> Floats:
-        """The probabilities by which it ranks, ``(n, num_labels)``."""
-        return self.ranking.label_scores(features)
+        """Those of what gives label sets, ``(n, num_labels)``: above 1/2 a label is predicted."""
+        return self.label_set.label_scores(features)
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file, beside and renamed."""

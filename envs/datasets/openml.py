@@ -145,7 +145,7 @@ def _labels(
         words = categories.get(label)
         carried = np.zeros(values.size, dtype=bool)
         for value in np.unique(values):
-            word = words[int(value)] if words else f"{value:g}"
+            word = words[int(value)] if words else f"{value:.17g}"  # not rounded to 1
             if word.strip().lower() in _TRUE:
                 carried |= values == value
             elif word.strip().lower() not in _FALSE:
