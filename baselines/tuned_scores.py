@@ -23,11 +23,13 @@ from labelchain.baselines.scores import (
     checked_array,
     fit_labels,
     load_arrays,
+    predictions_of_scores,
     save_arrays,
     save_scores,
     scaled_rows,
 )
 from labelchain.envs import MultilabelDataset
+from labelchain.envs.evaluation import SelectedPredictor
 from labelchain.envs.metrics import Predictions, ranking_scores
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -56,7 +58,7 @@ class TunedScores:
 
     def predict(self, features: NDArray[np.float32]) -> Predictions:
         """Predict for ``(n, num_features)``; label sets by descending score."""
-        return Predictions(self.ranking.predict(features).ranking, self.label_set.predict(features).chains)
+        return SelectedPredictor(self.ranking, self.label_set).predict(features)
 
     def label_scores(self, features: NDArray[np.float32]) -> Floats:
         """Those of what gives label sets, ``(n, num_labels)``: above 1/2 a label is predicted."""
@@ -126,8 +128,10 @@ def _validated(model: LinearScores, dataset: MultilabelDataset) -> tuple[float, 
     for start in range(0, len(rows), ROWS_AT_A_TIME):
         batch = rows[start : start + ROWS_AT_A_TIME]
         features, truth = dataset.dense_features(batch), dataset.dense_labels(batch) > 0
-        ranks += ranking_scores(dataset.labels[batch], model.predict(features).ranking)["nDCG@5"].sum()
-        sets += [_f1(truth, model.scores(features) > threshold).sum() for threshold in logit(THRESHOLDS)]
+        scores = model.scores(features)
+        ranking = predictions_of_scores(scores, model.threshold).ranking
+        ranks += ranking_scores(dataset.labels[batch], ranking)["nDCG@5"].sum()
+        sets += [_f1(truth, scores > threshold).sum() for threshold in logit(THRESHOLDS)]
     return ranks / len(rows), sets / len(rows)
 
 
