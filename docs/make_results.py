@@ -106,9 +106,8 @@ def linear_models(name: str, results: dict[str, Any]) -> dict[str, dict[str, Any
 
 def gains_over_linear(name: str, results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
     """Cells of one data set: ``composite``, its gain over the best linear model, and which that is."""
-    cells = []
+    models, cells = linear_models(name, results), []
     for metric in metrics:
-        models = linear_models(name, results)
         best = max(models, key=lambda model: models[model][metric]["mean"])
         theirs = models[best][metric]["values"]
         if len(theirs) == 1:  # it does not depend on its seed
