@@ -65,9 +65,9 @@ class Settings(NetworkConfig):
     clearly prefer another, for rankings and for label sets apart; or 1/2 each (Nam et al. 2019)."""
     label_set_metric: str = "f1_example"
     """The validation metric that selects the model for label sets. (Rankings are selected by nDCG@5.)"""
-    stop: Literal["learned", "validated"] = "learned"
-    """Where label sets end: where each network learned to stop, or by what is added to its logit of STOP so
-    that the validation rows score best by ``label_set_metric``, as a threshold would be chosen."""
+    stop: Literal["learned", "validated"] = "validated"
+    """Where label sets end: by what is added to a network's logit of STOP so that the validation rows score
+    well by ``label_set_metric``, as a threshold would be chosen; or where each network learned to stop."""
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
     beam_width: int = 5
@@ -95,8 +95,8 @@ class Settings(NetworkConfig):
             raise ValueError(f"precision must be 'float32' or 'bfloat16', got {self.precision!r}")
         if self.mixing not in ("validated", "equal"):
             raise ValueError(f"mixing must be 'validated' or 'equal', got {self.mixing!r}")
-        if self.stop not in ("learned", "validated"):
-            raise ValueError(f"stop must be 'learned' or 'validated', got {self.stop!r}")
+        if self.stop not in ("validated", "learned"):
+            raise ValueError(f"stop must be 'validated' or 'learned', got {self.stop!r}")
         for name in ("warmup", "discount", "alpha"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
@@ -200,8 +200,11 @@ NAM2019: dict[str, Any] = {
     "epochs": 200,
     "estimator": "sampled",
     "mixing": "equal",
+    "stop": "learned",
 }
 """What Nam et al. (2019) trained with on Delicious; hours for each learner on a few cores."""
+EARLIER: dict[str, Any] = {"stop": "learned"}
+"""What was done before a setting existed, where that is not its default: files of then do not have it."""
 FEWEST_STEPS, FEWEST_STEPS_ON_WORDS = 350, 110
 """Gradient steps of the shortest training, on dense features and on words: after fewer, networks have not
 learned when to stop."""

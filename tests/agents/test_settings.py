@@ -21,7 +21,7 @@ from labelchain.envs import MultilabelDataset
         ({"estimator": "best"}, "estimator must be 'all-actions' or 'sampled', got 'best'"),
         ({"baseline": "none"}, "baseline must be 'value' or 'self-critical', got 'none'"),
         ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', got 'float16'"),
-        ({"stop": "late"}, "stop must be 'learned' or 'validated', got 'late'"),
+        ({"stop": "late"}, "stop must be 'validated' or 'learned', got 'late'"),
         ({"mixing": "half"}, "mixing must be 'validated' or 'equal', got 'half'"),
         ({"warmup": 1.5}, r"warmup must be in \[0, 1\], got 1.5"),
         ({"discount": float("nan")}, r"discount must be finite, got nan"),

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.decoding import ChainPredictor
@@ -10,9 +13,10 @@ from labelchain.agents.network_records import network_of, record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import Run
 from labelchain.agents.settings import Settings
-from labelchain.agents.stopping import OFFSETS, stopping_record
+from labelchain.agents.stopping import OFFSETS, nearly_best, stopping_record
 from labelchain.baselines.learners import fit
 from labelchain.envs import evaluate
+from labelchain.envs.metrics import row_scores
 
 LIMIT = 4
 
@@ -41,28 +45,43 @@ def with_offset(net, offset):
 @pytest.mark.parametrize("cell", ["sum", "gru"])
 @pytest.mark.parametrize("metric", ["f1_example", "subset_accuracy", "f1_macro"])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_other_offset_is_better_on_the_validation_rows(make_dataset, cell, metric, seed):
+def test_the_offset_is_nearly_the_best_of_decoding_with_each(make_dataset, cell, metric, seed):
     data = make_dataset(200, seed=seed)
     net = network(data, cell, seed)
     found = network_of(stopping_record(record_of(net), data, LIMIT, metric, torch.device("cpu")))
 
-    def score(model):
-        return evaluate(ChainPredictor(model, LIMIT), data, "validation").metrics[metric]
+    def scores(offset):
+        answers = evaluate(ChainPredictor(with_offset(net, float(offset)), LIMIT), data, "validation")
+        of_rows = row_scores(answers.labels, answers.predictions)
+        return np.atleast_1d(of_rows.get(metric, answers.metrics[metric]))
 
-    scores = [score(with_offset(net, float(offset))) for offset in OFFSETS]
-    assert score(found) == max(scores)
+    each = {float(offset): scores(offset) for offset in OFFSETS}
+    best = max(each.values(), key=np.mean)
+    alike = []
+    for offset, of_rows in each.items():
+        error = np.std(best - of_rows) / len(of_rows) ** 0.5
+        if best.mean() - of_rows.mean() <= error + 1e-9:
+            alike.append(abs(offset))
     offset = (found.output.bias - net.output.bias)[data.num_labels].item()
-    alike = [abs(other) for other, value in zip(OFFSETS, scores, strict=True) if value == max(scores)]
     assert abs(offset) == pytest.approx(min(alike), abs=1e-5)
     for name, tensor in net.state_dict().items():  # nothing else changes, here or there
         same = found.state_dict()[name] == tensor
         assert same.all() or (name == "output.bias" and same[: data.num_labels].all())
 
 
+@given(arrays(np.float64, (len(OFFSETS), 6), elements=st.integers(0, 4)))
+def test_what_was_learned_stays_unless_another_offset_is_surely_better(scores):
+    chosen = scores[list(OFFSETS).index(nearly_best(scores))]
+    best, learned = scores[scores.mean(axis=1).argmax()], scores[list(OFFSETS).index(0.0)]
+    assert (best - chosen).mean() <= (best - chosen).std() / 6**0.5 + 1e-9
+    if (learned != chosen).any():
+        assert (best - learned).mean() >= (best - learned).std() / 6**0.5 - 1e-9
+
+
 def test_a_run_that_asks_for_it_has_other_label_sets_and_the_same_rankings(tmp_path, make_dataset):
     data, found = make_dataset(200), {}
     for stop in ("learned", "validated"):
-        settings = Settings(width=8, epochs=2, batch_size=16, stop=stop)
+        settings = Settings(width=8, epochs=1, batch_size=16, stop=stop)
         run = Run(tmp_path / stop, "always-random", "random", 0, settings)
         found[stop] = fit(run, data, silent)
     assert found["learned"]["nDCG@5"] == found["validated"]["nDCG@5"]

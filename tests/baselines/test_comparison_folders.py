@@ -126,15 +126,16 @@ def test_a_comparison_of_other_settings_or_unknown_learners_is_refused_before_it
     assert (comparison.folder / "results.json").read_bytes() == before
 
 
-def test_a_setting_that_an_earlier_version_did_not_have_had_its_default(comparison):
-    comparison("popularity", seeds=1)
+def test_a_setting_that_an_earlier_version_did_not_have_is_what_was_done_then(comparison):
+    learned = TINY.with_changes({"stop": "learned"})
+    comparison("popularity", seeds=1, settings=learned)
     path = comparison.folder / "results.json"
     results = json.loads(path.read_text())
     del results["settings"]["stop"]
     path.write_text(json.dumps(results))
     with pytest.raises(RunError, match="with stop='learned', not 'validated'"):
-        comparison("popularity", seeds=1, settings=TINY.with_changes({"stop": "validated"}))
-    assert comparison("popularity", seeds=1)["settings"]["stop"] == "learned"
+        comparison("popularity", seeds=1)
+    assert comparison("popularity", seeds=1, settings=learned)["settings"]["stop"] == "learned"
 
 
 @pytest.mark.parametrize(
