@@ -81,8 +81,10 @@ class LabelEncoding:
             ValueError: If they are no labels of rows, or in another form.
         """
         lists, known = _rows(Y), set(self.classes.tolist())
-        if lists is not None and _is_matrix(lists) and not (self.of_lists and known & {0, 1}):
-            lists = None  # lists with labels 0 or 1, and of one length, may look like a matrix
+        if lists is not None and _is_matrix(lists):
+            # Lists with labels 0 or 1, and of one length, may look like a matrix; none has a label twice.
+            twice = any(len(set(row)) < len(row) for row in lists)
+            lists = lists if self.of_lists and known & {0, 1} and not twice else None
         if (lists is not None) != self.of_lists:
             forms = ("a matrix", "lists of labels")
             raise ValueError(f"labels came as {forms[self.of_lists]} in fit: give them so here, too")

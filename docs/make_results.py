@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from labelchain.agents.settings import EARLIER
 from labelchain.baselines.significance import seed_p_value
 
 P_VALUES = ("p_value", "seed_p_value")
@@ -28,7 +29,17 @@ SHORT = {
 LINEAR_NOTE = "The best is " + ", ".join(f"{letter} `{learner}`" for learner, letter in SHORT.items()) + "."
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 ORDERED = (*FOUR_ORDERS, "target-reordering", "chain-pg", "chain-q", "composite")
-SETTINGS = ("width", "slope", "dropout", "input_dropout", "epochs", "batch_size", "warmup", "precision")
+SETTINGS = (
+    "width",
+    "slope",
+    "dropout",
+    "input_dropout",
+    "epochs",
+    "batch_size",
+    "warmup",
+    "precision",
+    "stop",
+)
 
 
 def comparisons() -> dict[str, dict[str, Any]]:
@@ -193,7 +204,8 @@ def tables() -> Iterator[str]:
         yield from ("", f"## {title}", "", *decision_table(figure))
     yield from ("", "## Settings", "", row(["data", *SETTINGS]), row(["---"] * (len(SETTINGS) + 1)))
     for name, results in comparisons().items():
-        yield row([name, *(str(results["settings"][setting]) for setting in SETTINGS)])
+        settings = EARLIER | results["settings"]
+        yield row([name, *(str(settings[setting]) for setting in SETTINGS)])
 
 
 def row(cells: list[str]) -> str:

@@ -102,7 +102,7 @@ def test_a_frame_of_other_columns_is_refused(columns, message):
         encoding.encode(pd.DataFrame(np.ones((2, len(columns)), dtype=int), columns=columns))
 
 
-@pytest.mark.parametrize("rows", [[[0], [1]], [[0, 1], [1, 0]], [[1, 0, 1]], [{0}, {1}], [(1,), ()]])
+@pytest.mark.parametrize("rows", [[[0], [1]], [[0, 1], [1, 0]], [[1, 0]], [{0}, {1}], [(1,), ()]])
 def test_lists_may_look_like_a_matrix_where_fit_had_lists(rows):
     encoding, _ = LabelEncoding.fit([[0], [1, 2], [0, 1]])
     encoded = encoding.encode(rows).toarray()
@@ -113,6 +113,10 @@ def test_lists_may_look_like_a_matrix_where_fit_had_lists(rows):
 def test_a_matrix_is_refused_where_fit_had_lists():
     encoding, _ = LabelEncoding.fit([["a"], ["b", "c"]])
     for matrix in (MATRIX, MATRIX.tolist()):
+        with pytest.raises(ValueError, match="labels came as lists of labels in fit"):
+            encoding.encode(matrix)
+    encoding, _ = LabelEncoding.fit([[0], [1, 2], [0, 1]])  # 0 and 1 are labels
+    for matrix in ([[0, 0], [0, 1]], [[1, 0, 1]]):
         with pytest.raises(ValueError, match="labels came as lists of labels in fit"):
             encoding.encode(matrix)
     encoding, _ = LabelEncoding.fit(MATRIX.tolist())
