@@ -15,9 +15,9 @@ import torch
 
 from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import ChainNetwork
-from labelchain.agents.decoding import ChainPredictor
+from labelchain.agents.decoding import ChainPredictor, StepModel
 from labelchain.agents.devices import CPU
-from labelchain.agents.network_records import Record, mean_of, network_of
+from labelchain.agents.network_records import Record, mean_of, network_of, with_stop
 from labelchain.agents.plain_values import LARGEST_COUNT, check_number, fields_of, shown
 from labelchain.agents.runs import RunError
 from labelchain.envs import MultilabelDataset
@@ -126,11 +126,19 @@ def _predictor(
     networks: Sequence[ChainNetwork], records: Sequence[Record], max_labels: int, device: torch.device
 ) -> ChainPredictor:
     """That of the networks of some records."""
-    networks = [network.to(device) for network in networks]
+    learned = _mixture([network.to(device) for network in networks], records)
+    if not any(record.get("stop") for record in records):
+        return ChainPredictor(learned, max_labels, device)
+    deciding = _mixture([network_of(with_stop(record)).to(device) for record in records], records)
+    return ChainPredictor(deciding, max_labels, device, learned)
+
+
+def _mixture(networks: Sequence[ChainNetwork], records: Sequence[Record]) -> StepModel:
+    """One network, or several averaged by the weights in their records."""
     if len(networks) == 1:
-        return ChainPredictor(networks[0], max_labels, device)
+        return networks[0]
     weights = [float(record.get("weight", 1.0)) for record in records]
-    return ChainPredictor(AveragedModel(networks, weights, mean_of(records)), max_labels, device)
+    return AveragedModel(networks, weights, mean_of(records))
 
 
 def check_fits(path: Path, num_features: int, num_labels: int, dataset: MultilabelDataset) -> None:

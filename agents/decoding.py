@@ -209,10 +209,25 @@ def action_at(weights: Tensor, places: Tensor) -> Tensor:
 
 
 class ChainPredictor:
-    """A step model as a :class:`labelchain.envs.Predictor`: decodes batches of numpy features."""
+    """A step model as a :class:`labelchain.envs.Predictor`: decodes batches of numpy features.
 
-    def __init__(self, model: StepModel, max_labels: int, device: torch.device | str = "cpu") -> None:
+    Args:
+        model: Decides.
+        max_labels: Chain limit of label sets.
+        device: Where the model computes.
+        learned: The model before something was added to its logit of STOP, to sample from and for
+            probabilities of labels; by default ``model``.
+    """
+
+    def __init__(
+        self,
+        model: StepModel,
+        max_labels: int,
+        device: torch.device | str = "cpu",
+        learned: StepModel | None = None,
+    ) -> None:
         self.model = model
+        self.learned = model if learned is None else learned
         self.max_labels = max_labels
         self.device = torch.device(device)
 

@@ -26,9 +26,9 @@ def label_scores(predictor: Predictor, features: NDArray[np.float32], num_labels
     """How sure a predictor is that each label belongs to each input.
 
     Independent classifiers have scores of their own. A chain's is the probability that its label set holds
-    the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`. Of anything else it is 1 for
-    the labels it predicts. But for rounding, a row's scores do not depend on
-    the rows beside it.
+    the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`, by the model as it was learned:
+    what is added to the logit of STOP is for decisions, as a threshold is. Of anything else it is 1 for the
+    labels it predicts. But for rounding, a row's scores do not depend on the rows beside it.
 
     Args:
         predictor: What is asked.
@@ -43,7 +43,7 @@ def label_scores(predictor: Predictor, features: NDArray[np.float32], num_labels
         return chooser.label_scores(features)
     if isinstance(chooser, ChainPredictor):
         inputs = torch.from_numpy(features).to(chooser.device)
-        included = inclusion_probabilities(chooser.model, inputs, chooser.max_labels)
+        included = inclusion_probabilities(chooser.learned, inputs, chooser.max_labels)
         scores: NDArray[np.float32] = included.clamp(max=1.0).cpu().numpy()
         return scores
     chains = chooser.predict(features).chains

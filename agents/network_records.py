@@ -21,9 +21,13 @@ LARGEST_WEIGHT = 1e9
 LARGEST_FLOAT = torch.finfo(torch.float32).max
 
 Record = dict[str, Any]
-"""One network as plain values: its shape, its ``state_dict``; if it is averaged with others, its ``weight``
-there and the ``mean`` that is taken."""
+"""One network as plain values: its shape, its ``state_dict``; what is added to its logit of STOP where label
+sets are decided (``stop``); if it is averaged with others, its ``weight`` there and the ``mean`` that is
+taken."""
 SHAPE = ("num_features", "num_labels", "config", "scaling")
+OPTIONAL = ("weight", "mean", "stop")
+LARGEST_STOP = 100.0
+"""More, in nats, would leave nothing to decide."""
 
 
 def record_of(network: ChainNetwork) -> Record:
@@ -48,10 +52,12 @@ def network_of(record: object) -> ChainNetwork:
         ValueError: If it describes none: something is missing, unknown, of another type or shape, out of
             range, or not finite.
     """
-    averaged = [name for name in ("weight", "mean") if isinstance(record, dict) and name in record]
-    found = fields_of(record, (*SHAPE, "state", *averaged), "a network")
-    if "weight" in averaged:
+    optional = [name for name in OPTIONAL if isinstance(record, dict) and name in record]
+    found = fields_of(record, (*SHAPE, "state", *optional), "a network")
+    if "weight" in optional:
         check_number(found["weight"], "weight", float, least=1e-300)
+    if "stop" in optional:
+        check_number(found["stop"], "stop", float, least=-LARGEST_STOP, most=LARGEST_STOP)
     if found.get("mean", "arithmetic") not in get_args(Mean):
         raise ValueError(f"mean must be one of {get_args(Mean)}, got {shown(found['mean'])}")
     for name in ("num_features", "num_labels"):
@@ -71,6 +77,13 @@ def network_of(record: object) -> ChainNetwork:
         check_tensor(found["state"][name], name, tensor.shape, most)
     network.load_state_dict(found["state"], assign=True)
     return network.eval()
+
+
+def with_stop(record: Record) -> Record:
+    """A checked record whose network decides label sets: ``stop`` is added to its logit of STOP."""
+    bias: Tensor = record["state"]["output.bias"].clone()
+    bias[record["num_labels"]] += record.get("stop", 0.0)
+    return record | {"state": record["state"] | {"output.bias": bias}}
 
 
 def mean_of(records: Sequence[Record]) -> Mean:

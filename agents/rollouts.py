@@ -51,7 +51,7 @@ def training_figures(
     if isinstance(chooser, ChainPredictor):
         generator = torch.Generator(chooser.device).manual_seed(seed)
         inputs = torch.from_numpy(features).to(chooser.device)
-        actions = sample_chains(chooser.model, inputs, limit, generator).cpu()
+        actions = sample_chains(chooser.learned, inputs, limit, generator).cpu()
     else:
         actions = actions_of(predictions.chains, dataset.num_labels, limit)
     labels = label_lists(dataset, torch.from_numpy(rows))

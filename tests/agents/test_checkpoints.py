@@ -154,6 +154,8 @@ def test_a_tensor_larger_than_its_memory_is_refused(tmp_path, record):
         ({"config": {"cell": "sum"}}, "config lacks 'dropout'"),
         ({"weight": float("nan")}, "weight must be a number"),
         ({"weight": 0.0}, "weight must be a number"),
+        ({"stop": float("nan")}, "stop must be a number from -100 to 100"),
+        ({"stop": 1e4}, "stop must be a number from -100 to 100"),
         ({"mean": "harmonic"}, "mean must be one of"),
         ({"mean": ["geometric"]}, "mean must be one of"),
         ({"origin": "x"}, "a network has an unknown 'origin'"),

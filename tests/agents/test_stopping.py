@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
+from labelchain.agents.checkpoints import chain_predictor
 from labelchain.agents.decoding import ChainPredictor
+from labelchain.agents.label_scores import label_scores
 from labelchain.agents.network_records import network_of, record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import Run
@@ -48,7 +51,7 @@ def with_offset(net, offset):
 def test_the_offset_is_nearly_the_best_of_decoding_with_each(make_dataset, cell, metric, seed):
     data = make_dataset(200, seed=seed)
     net = network(data, cell, seed)
-    found = network_of(stopping_record(record_of(net), data, LIMIT, metric, torch.device("cpu")))
+    record = stopping_record(record_of(net), data, LIMIT, metric, torch.device("cpu"))
 
     def scores(offset):
         answers = evaluate(ChainPredictor(with_offset(net, float(offset)), LIMIT), data, "validation")
@@ -62,11 +65,29 @@ def test_the_offset_is_nearly_the_best_of_decoding_with_each(make_dataset, cell,
         error = np.std(best - of_rows) / len(of_rows) ** 0.5
         if best.mean() - of_rows.mean() <= error + 1e-9:
             alike.append(abs(offset))
-    offset = (found.output.bias - net.output.bias)[data.num_labels].item()
-    assert abs(offset) == pytest.approx(min(alike), abs=1e-5)
-    for name, tensor in net.state_dict().items():  # nothing else changes, here or there
-        same = found.state_dict()[name] == tensor
-        assert same.all() or (name == "output.bias" and same[: data.num_labels].all())
+    assert abs(record["stop"]) == min(alike)
+    for name, tensor in net.state_dict().items():
+        assert (record["state"][name] == tensor).all()
+
+
+def test_stop_decides_label_sets_and_leaves_probabilities(make_dataset):
+    data = make_dataset(200)
+    net = network(data, "sum", 0)
+    features = data.dense_features(data.rows("test"))
+    for others in ([], [record_of(network(data, "gru", 1)) | {"stop": 1.0}]):
+        records = [record_of(net) | {"stop": 2.0}, *others]
+        found = chain_predictor(records, LIMIT)
+        learned = chain_predictor([record | {"stop": 0.0} for record in records], LIMIT)
+        shifted = [network_of(record) for record in records]
+        with torch.no_grad():
+            for each, record in zip(shifted, records, strict=True):
+                each.output.bias[net.num_labels] += record["stop"]
+        expected = ChainPredictor(shifted[0] if len(shifted) == 1 else AveragedModel(shifted), LIMIT)
+        ours, plain, theirs = (each.predict(features).chains for each in (found, learned, expected))
+        assert ours.tolist() == theirs.tolist()
+        assert (ours >= 0).sum() < (plain >= 0).sum()
+        scores = [label_scores(each, features, data.num_labels) for each in (found, learned)]
+        assert (scores[0] == scores[1]).all()
 
 
 @given(arrays(np.float64, (len(OFFSETS), 6), elements=st.integers(0, 4)))
