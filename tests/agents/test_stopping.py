@@ -78,10 +78,7 @@ def test_stop_decides_label_sets_and_leaves_probabilities(make_dataset):
         records = [record_of(net) | {"stop": 2.0}, *others]
         found = chain_predictor(records, LIMIT)
         learned = chain_predictor([record | {"stop": 0.0} for record in records], LIMIT)
-        shifted = [network_of(record) for record in records]
-        with torch.no_grad():
-            for each, record in zip(shifted, records, strict=True):
-                each.output.bias[net.num_labels] += record["stop"]
+        shifted = [with_offset(network_of(record), record["stop"]) for record in records]
         expected = ChainPredictor(shifted[0] if len(shifted) == 1 else AveragedModel(shifted), LIMIT)
         ours, plain, theirs = (each.predict(features).chains for each in (found, learned, expected))
         assert ours.tolist() == theirs.tolist()
