@@ -225,7 +225,8 @@ class DecodedModel:
         if self.decoding == "first-step":
             return Predictions(rank_by_first_step(model, inputs).cpu().numpy(), greedy.chains)
         if self.decoding == "sampled-chains":
-            return Predictions(rank_by_sampled_chains(model, inputs, limit).cpu().numpy(), greedy.chains)
+            ranking = rank_by_sampled_chains(self.predictor.learned, inputs, limit)
+            return Predictions(ranking.cpu().numpy(), greedy.chains)
         if self.decoding == "beam":
             return Predictions(
                 greedy.ranking, search_beam(model, inputs, limit, self.beam_width).cpu().numpy()

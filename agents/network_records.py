@@ -80,10 +80,11 @@ def network_of(record: object) -> ChainNetwork:
 
 
 def with_stop(record: Record) -> Record:
-    """A checked record whose network decides label sets: ``stop`` is added to its logit of STOP."""
+    """A checked record whose network decides label sets: ``stop`` is in its logit of STOP."""
     bias: Tensor = record["state"]["output.bias"].clone()
     bias[record["num_labels"]] += record.get("stop", 0.0)
-    return record | {"state": record["state"] | {"output.bias": bias}}
+    bias.clamp_(-LARGEST_WEIGHT, LARGEST_WEIGHT)
+    return record | {"state": record["state"] | {"output.bias": bias}, "stop": 0.0}
 
 
 def mean_of(records: Sequence[Record]) -> Mean:
