@@ -206,7 +206,7 @@ NAM2019: dict[str, Any] = {
 EARLIER: dict[str, Any] = {"stop": "learned"}
 """What was done before a setting existed, where that is not its default: files of then do not have it."""
 FEWEST_STEPS, FEWEST_STEPS_ON_WORDS = 350, 110
-"""Gradient steps of the shortest training, on dense features and on words: after fewer, networks rank worse."""
+"""Gradient steps of the shortest training, on dense features and on words: after fewer, they rank worse."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 8
 """What makes batches small: so many steps in an epoch, unless a batch would have fewer rows than that."""
 PRESETS = ("fast", "nam2019")
