@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 
 from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.checkpoints import chain_predictor
+from labelchain.agents.checkpoints import chain_predictor, load_chain_model, save_chain_model
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.label_scores import label_scores
-from labelchain.agents.network_records import network_of, record_of
+from labelchain.agents.network_records import LARGEST_WEIGHT, network_of, record_of
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import Run
 from labelchain.agents.settings import Settings
@@ -105,3 +105,12 @@ def test_a_run_that_asks_for_it_has_other_label_sets_and_the_same_rankings(tmp_p
     assert found["learned"]["nDCG@5"] == found["validated"]["nDCG@5"]
     assert found["learned"]["f1_example"] != found["validated"]["f1_example"]
     assert np.isfinite(list(found["validated"].values())).all()
+
+
+def test_stop_keeps_weights_in_the_range_that_is_read(make_dataset, tmp_path):
+    data = make_dataset(40)
+    record = record_of(network(data, "sum", 0))
+    record["state"]["output.bias"][-1] = LARGEST_WEIGHT
+    save_chain_model(tmp_path / "model.pt", [record], [record | {"stop": 100.0}], LIMIT)
+    chains = load_chain_model(tmp_path / "model.pt").predict(data.dense_features(data.rows("test"))).chains
+    assert (chains == -1).all()
