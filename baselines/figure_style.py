@@ -31,7 +31,7 @@ GROUPS = {
     "no network": Look("#e69f00", "osD^v"),
     "order given or random": Look("#757575", "osD^v<>"),
     "order the network's own": Look("#1565c0", "hpD^<P*"),
-    "composites": Look("#c62828", "osvX>"),
+    "composites": Look("#c62828", "osvX"),
     "Stable-Baselines3": Look("#56b4e9", "osD^v<>"),
 }
 """What colours mean, ensembles included: any two of them differ to colour-blind eyes, too.

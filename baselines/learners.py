@@ -35,8 +35,7 @@ from labelchain.envs.metrics import summarise
 FOUR_ORDERS = ("freq2rare", "rare2freq", "fixed-random", "always-random")
 COMPOSITE = "composite"
 ORDER_PAIR = "two-always-random"
-TENS = ("ten-composite", "ten-chain-pg", "ten-chain-q")
-CONTROLS = {"five-composite": "five-always-random"} | dict.fromkeys(TENS, "ten-always-random")
+CONTROLS = dict.fromkeys(("ten-composite", "ten-chain-pg", "ten-chain-q"), "ten-always-random")
 """As many networks of ``always-random`` as an ensemble has; :data:`ORDER_PAIR` for all learners else."""
 SEED_SHIFT = 1000
 """How far the seeds of networks of one ensemble are apart; more seeds than anybody runs."""
@@ -163,13 +162,6 @@ LEARNERS: dict[str, Learner] = {
         {"always-random": 2}, "always-random from two seeds, averaged while decoding: as large as composite"
     ),
     "three-chain-q": _of_values(3, "chain-q from three seeds, log-odds averaged while decoding"),
-    "five-always-random": _several(
-        {"always-random": 5}, "always-random from five seeds, averaged while decoding"
-    ),
-    "five-composite": _several(
-        {"target-reordering": 1, "chain-pg": 2, "chain-q": 2},
-        "target-reordering, chain-pg and chain-q from one, two and two seeds, averaged while decoding",
-    ),
     "ten-always-random": _several(
         {"always-random": 10}, "always-random from ten seeds, averaged while decoding"
     ),

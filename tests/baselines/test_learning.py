@@ -27,17 +27,10 @@ CLASSICAL = (
     "classifier-chain",
     "ensemble-of-chains",
 )
-# Five and ten times what is trained here once, twice and three times.
-LARGE = (
-    "five-always-random",
-    "five-composite",
-    "ten-always-random",
-    "ten-composite",
-    "ten-chain-pg",
-    "ten-chain-q",
-)
+# Ten times what is trained here once, twice and three times.
+TENS = ("ten-always-random", "ten-composite", "ten-chain-pg", "ten-chain-q")
 # Stable-Baselines3's agents have tests of their own.
-NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS, *LARGE)]
+NETWORKS = [name for name in LEARNERS if name not in (*CLASSICAL, *ALGORITHMS, *TENS)]
 
 
 def silent(share, note):
