@@ -43,15 +43,11 @@ SETTINGS = (
 
 
 def comparisons() -> dict[str, dict[str, Any]]:
-    """Every comparison of composites here, by the name of its folder."""
+    """Every comparison here, by the name of its folder."""
     found = {
         path.parent.name: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/results.json"))
     }
-    return {
-        name: results
-        for name, results in found.items()
-        if any("composite" in learner for learner in results["gains"])
-    }
+    return {name: results for name, results in found.items() if "composite" in results["gains"]}
 
 
 def gains(learner: str, opponent: str, results: dict[str, Any], metrics: tuple[str, ...]) -> list[str]:
@@ -148,12 +144,6 @@ def tables() -> Iterator[str]:
     for learner, opponent, title in (
         ("composite", "best order", "`composite`, and its gain over the best of the four orders"),
         ("composite", "two-always-random", "`composite`, and its gain over two networks of `always-random`"),
-        ("five-composite", "best order", "`five-composite`, and its gain over the best of the four orders"),
-        (
-            "five-composite",
-            "five-always-random",
-            "`five-composite`, and its gain over five networks of `always-random`",
-        ),
         ("ten-composite", "best order", "`ten-composite`, and its gain over the best of the four orders"),
         (
             "ten-composite",
@@ -188,16 +178,6 @@ def tables() -> Iterator[str]:
             "composite",
             ("two-always-random",),
             "`composite` and two networks of `always-random`, each read by its best decoding",
-        ),
-        (
-            "five-composite",
-            FOUR_ORDERS,
-            "`five-composite` and the best of the four orders, each read by its best decoding",
-        ),
-        (
-            "five-composite",
-            ("five-always-random",),
-            "`five-composite` and five networks of `always-random`, each read by its best decoding",
         ),
         (
             "ten-composite",
