@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from labelchain.agents.devices import CPU, described
-from labelchain.agents.plain_values import check_number, check_types, is_finite
-from labelchain.agents.settings import EARLIER, Settings
+from labelchain.agents.plain_values import check_number, is_finite
+from labelchain.agents.settings import Settings
 from labelchain.envs.datasets import MultilabelDataset
 from labelchain.envs.files import held, remove_unfinished, written_beside
 from labelchain.envs.metrics import LABEL_SET_METRICS, RANKING_METRICS
@@ -90,8 +90,7 @@ class Run:
             settings = config["settings"]
             if not isinstance(settings, dict):
                 raise TypeError(f"settings must be an object, got {type(settings).__name__}")
-            check_types(Settings, settings)
-            return cls(directory, learner, dataset, seed, Settings(**(EARLIER | settings)), device)
+            return cls(directory, learner, dataset, seed, Settings.recorded(settings), device)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{directory / 'config.json'} is not the configuration of a run of this version: {error}"

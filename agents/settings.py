@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -121,6 +121,16 @@ class Settings(NetworkConfig):
                 f"reward {self.reward!r} is paid at the end of a chain, which no label before it sees with "
                 "discount 0: set discount=1"
             )
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> Settings:
+        """Those of a file that may be older than some of them: what it lacks is what was done then.
+
+        Raises:
+            ValueError: If a name is unknown, or a value is not of its type or out of range.
+        """
+        check_types(cls, values)
+        return cls(**(EARLIER | dict(values)))
 
     def network(self) -> NetworkConfig:
         """The network's part of the settings."""

@@ -15,7 +15,7 @@ from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.devices import CPU
 from labelchain.agents.plain_values import shown
 from labelchain.agents.runs import Progress, RunError, alone_in, read_json, refuse_another, write_json
-from labelchain.agents.settings import EARLIER, Settings
+from labelchain.agents.settings import Settings
 from labelchain.baselines.commands import note_command
 from labelchain.baselines.decision_order import decisions, mean_decisions
 from labelchain.baselines.learners import LEARNERS, learner_named, load_scores
@@ -71,8 +71,7 @@ def planned(out: Path, name: str, learners: Sequence[str], seeds: int, settings:
         before = read_json(path)
         ours = {"dataset": name} | asdict(settings)
         try:
-            # A setting that came later had its default or what was done then, as in the folders of runs.
-            theirs = {"dataset": before["dataset"]} | asdict(Settings()) | EARLIER | before["settings"]
+            theirs = {"dataset": before["dataset"]} | asdict(Settings.recorded(before["settings"]))
             values = {learner: entry["P@1"]["values"] for learner, entry in before["learners"].items()}
             if not all(isinstance(each, list) for each in values.values()):
                 raise TypeError("values must be lists")
@@ -202,6 +201,7 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         rows[learner] = {metric: 100.0 * np.mean([run[metric] for run in each], axis=0) for metric in each[0]}
     return {
         "dataset": job.name,
+        "name": job.dataset.name,
         "decoding": DECODING,
         "learners": learners,
         "decodings": decodings,

@@ -58,10 +58,10 @@ def write_figure(results: Results, path: Path) -> None:
     panels[0].set_yticks(range(len(learners)), learners)
     panels[0].set_ylim(len(learners) - 0.4, -0.6)
     dots = "one dot per seed, mean and 95 % interval" if has_intervals(results) else "one seed"
-    title = f"{results['dataset']}, test split, per cent: {dots}"
+    title = f"{results['name']}, test split, per cent: {dots}"
     if not results["learners"].keys().isdisjoint(FOUR_ORDERS):
         title += f"; dashed: {best_orders(results)}"
-    figure.suptitle(title, fontsize=10, parse_math=False)  # a path may hold dollars
+    figure.suptitle(title, fontsize=10, parse_math=False)  # a name may hold dollars
     legend_of_groups(figure, learners)
     save(figure, path)
 

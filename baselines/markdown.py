@@ -89,7 +89,7 @@ def write_report(
             ("orders.png", f"{ERRORS_CAPTION}{beside}. {PAIRS_CAPTION}"),
         ]
     parts = [
-        f"# Comparison on {results['dataset']}",
+        f"# Comparison on {results['name']}",
         _preamble(job, results, commands),
         _scores(results, seconds),
     ]

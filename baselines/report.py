@@ -36,7 +36,7 @@ def results_table(
     count = str(seeds) if fewest == seeds else f"{fewest} to {seeds}"
     over = "one seed" if seeds == 1 else f"{spread} over {count} seeds"
     table = Table(
-        title=f"{results['dataset']}, test split, per cent ({over})",
+        title=f"{results['name']}, test split, per cent ({over})",
         caption=f"Decoding '{results['decoding']}': greedy; rankings forbid STOP until five labels are out.",
         **STYLE,
     )

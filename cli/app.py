@@ -14,7 +14,7 @@ from rich.table import Table
 from labelchain.agents.plain_values import LARGEST_SEED
 from labelchain.cli.answers import answers_app
 from labelchain.cli.datasets import datasets_app
-from labelchain.cli.errors import GOES_ON, console, reported_errors
+from labelchain.cli.errors import GOES_ON, console, reported_errors, working
 from labelchain.cli.options import (
     AddressOption,
     DatasetArgument,
@@ -181,7 +181,8 @@ def compare(
                 data, name, chosen, seeds, settings, folder, work.cell, jobs, trains, place, command
             )
         seconds = read_json(folder / "timings.json")["seconds"]
-        write_report(job, results, seconds, noted_commands(folder))
+        with working("writing the report"):
+            write_report(job, results, seconds, noted_commands(folder))
         print_comparison(results, seconds, folder)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from labelchain.agents.settings import EARLIER
+from labelchain.agents.settings import Settings
 from labelchain.baselines.significance import seed_p_value
 
 P_VALUES = ("p_value", "seed_p_value")
@@ -204,7 +205,7 @@ def tables() -> Iterator[str]:
         yield from ("", f"## {title}", "", *decision_table(figure))
     yield from ("", "## Settings", "", row(["data", *SETTINGS]), row(["---"] * (len(SETTINGS) + 1)))
     for name, results in comparisons().items():
-        settings = EARLIER | results["settings"]
+        settings = asdict(Settings.recorded(results["settings"]))
         yield row([name, *(str(settings[setting]) for setting in SETTINGS)])
 
 

@@ -53,6 +53,7 @@ def test_results_hold_every_value_and_its_mean(comparison):
     assert json.loads((comparison.folder / "results.json").read_text()) == results
     assert set(results) == {
         "dataset",
+        "name",
         "decoding",
         "learners",
         "decodings",

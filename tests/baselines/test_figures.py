@@ -34,7 +34,7 @@ def results_of(*runs):
     learners = {
         name: summary([run(40 + place + value) for value in runs]) for place, name in enumerate(CHECKED)
     }
-    return {"dataset": "$data$", "learners": learners, "gains": gains(learners, {})}
+    return {"name": "$data$", "learners": learners, "gains": gains(learners, {})}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from labelchain.cli.app import app
-from labelchain.envs.datasets import write_npz
+from labelchain.envs.datasets import read_npz, write_npz
 
 
 def run(*arguments):
@@ -59,11 +59,12 @@ def test_datasets_lists_the_catalogue():
 def test_brackets_and_dollars_are_no_markup(tmp_path, npz):
     folder = tmp_path / "[" / "x]" / "$a__b$"  # [/x] in its path, and mathematics that is none
     folder.mkdir(parents=True)
-    path = npz.rename(folder / "we[i]rd.npz")
+    path = folder / "we[i]rd.npz"
+    write_npz(read_npz(npz, name="w[/x] $a__b$"), path)
     assert run("datasets", "show", path).exit_code == 0
     result = run("compare", path, "--learners", "popularity", "--out", folder / "out")
     assert result.exit_code == 0, result.output
-    assert "we[i]rd.npz, test split" in result.output
+    assert "w[/x] $a__b$, test split" in result.output
     made = folder / "out" / "popularity" / "seed-0"
     result = run("predict", made, path, "--out", folder / "answers.csv")
     assert result.exit_code == 0, result.output

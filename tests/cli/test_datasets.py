@@ -255,4 +255,6 @@ def test_compare_by_path(tmp_path: Path, text_files: tuple[Path, Path]) -> None:
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert json.loads(json.loads((out / "results.json").read_text())["dataset"])[1] == str(text_files[1])
+    assert "small, test split" in result.output
+    assert (out / "report.md").read_text().startswith("# Comparison on small\n")
     assert run(*arguments).exit_code == 0
