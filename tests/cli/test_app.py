@@ -60,11 +60,11 @@ def test_brackets_and_dollars_are_no_markup(tmp_path, npz):
     folder = tmp_path / "[" / "x]" / "$a__b$"  # [/x] in its path, and mathematics that is none
     folder.mkdir(parents=True)
     path = folder / "we[i]rd.npz"
-    write_npz(read_npz(npz, name="w[/x] $a__b$"), path)
+    write_npz(read_npz(npz, name="[x] $a__b$"), path)
     assert run("datasets", "show", path).exit_code == 0
     result = run("compare", path, "--learners", "popularity", "--out", folder / "out")
     assert result.exit_code == 0, result.output
-    assert "w[/x] $a__b$, test split" in result.output
+    assert "[x] $a__b$, test split" in result.output
     made = folder / "out" / "popularity" / "seed-0"
     result = run("predict", made, path, "--out", folder / "answers.csv")
     assert result.exit_code == 0, result.output
