@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labelchain.agents.decoders import inclusion_probabilities
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.rollouts import label_set_part
+from labelchain.agents.sampled_chains import inclusion_probabilities
 from labelchain.envs.evaluation import Predictor
 
 
@@ -26,9 +26,9 @@ def label_scores(predictor: Predictor, features: NDArray[np.float32], num_labels
     """How sure a predictor is that each label belongs to each input.
 
     Independent classifiers have scores of their own. A chain's is the probability that its label set holds
-    the label, see :func:`labelchain.agents.decoders.inclusion_probabilities`, by the model as it was learned:
-    what is added to the logit of STOP is for decisions, as a threshold is. Of anything else it is 1 for the
-    labels it predicts. But for rounding, a row's scores do not depend on the rows beside it.
+    the label, see :func:`labelchain.agents.sampled_chains.inclusion_probabilities`, by the model as it was
+    learned: what is added to the logit of STOP is for decisions, as a threshold is. Of anything else it is 1
+    for the labels it predicts. But for rounding, a row's scores do not depend on the rows beside it.
 
     Args:
         predictor: What is asked.

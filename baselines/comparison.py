@@ -190,6 +190,7 @@ def _collect(job: Job, seeds: Mapping[str, int]) -> Results:
         by_decoding = {
             decoding: summary([summarise(labels, run[decoding]) for run in runs], DECIDES[decoding])
             for decoding in runs[0]
+            if all(decoding in run for run in runs)  # runs of before a decoding do not have it
         }
         learners[learner] = by_decoding[DECODING]
         if len(by_decoding) > 1:

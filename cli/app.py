@@ -93,8 +93,8 @@ def evaluate(
     decoding: Annotated[
         str,
         typer.Option(
-            metavar="chain|first-step|sampled-chains|beam",
-            help="How to read a network: first-step and sampled-chains change the ranking, beam the set.",
+            metavar="chain|first-step|sampled-chains|beam|expected-f1",
+            help="How to read a network: first-step and sampled-chains change the ranking, the last two the set.",
         ),
     ] = "chain",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,

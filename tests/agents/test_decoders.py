@@ -1,46 +1,46 @@
 """Decoders against enumeration of every chain; rows that do not depend on their batch."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from labelchain.agents.averaging import AveragedModel
+from labelchain.agents.beam import search_beam
 from labelchain.agents.chain_network import NetworkConfig
 from labelchain.agents.chain_steps import chain_steps
 from labelchain.agents.decoders import (
     DECODINGS,
     rank_by_first_step,
     rank_by_sampled_chains,
-    search_beam,
     under_decoding,
 )
 from labelchain.agents.decoding import ChainPredictor, decode_greedily
 from labelchain.agents.networks import build_network
 from labelchain.agents.runs import RunError
+from labelchain.agents.sampled_chains import sets_of_most_expected_f1
 from labelchain.envs.evaluation import SelectedPredictor
 
 LABELS = 4
 
 
+def perturbed(cell, seed):
+    """A network whose answers differ a lot from input to input."""
+    torch.manual_seed(seed)
+    net = build_network(3, LABELS, NetworkConfig(cell=cell, width=8, embedding=4, hidden=8), "none").eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.7 * torch.randn(parameter.shape))
+    return net
+
+
 @pytest.fixture(params=["sum", "gru", "two"])
 def model(request):
-    def network(cell, seed):
-        torch.manual_seed(seed)
-        net = build_network(
-            3, LABELS, NetworkConfig(cell=cell, width=8, embedding=4, hidden=8), "none"
-        ).eval()
-        with torch.no_grad():
-            for parameter in net.parameters():
-                parameter.add_(0.7 * torch.randn(parameter.shape))
-        return net
-
-    return (
-        AveragedModel([network("sum", 0), network("gru", 1)])
-        if request.param == "two"
-        else network(request.param, 3)
-    )
+    if request.param == "two":
+        return AveragedModel([perturbed("sum", 0), perturbed("gru", 1)])
+    return perturbed(request.param, 3)
 
 
 @pytest.fixture
@@ -86,28 +86,100 @@ def all_chains(model, row, limit):
     return found
 
 
+def all_sets(model, row, limit):
+    """Every label set of one input with its probability: that of its chains in any order."""
+    found = Counter()
+    for chain, probability in all_chains(model, row, limit).items():
+        found[frozenset(chain)] += probability
+    return found
+
+
+def set_of(chain):
+    return frozenset(label for label in chain if label >= 0)
+
+
+@pytest.fixture
+def set_models():
+    """Models that see the labels so far as a set: one network, and two averaged."""
+    one, other = (perturbed("sum", seed) for seed in (3, 5))
+    return one, AveragedModel([one, other], [0.3, 0.7])
+
+
 @pytest.mark.parametrize("limit", [1, 3, 4])
-def test_a_wide_beam_finds_the_most_probable_chain_and_a_narrow_one_the_greedy(model, features, limit):
-    wide = search_beam(model, features, limit, 64)
-    for row, chain in zip(features, wide.tolist(), strict=True):
-        chains = all_chains(model, row, limit)
-        found = tuple(label for label in chain if label >= 0)
-        assert chains[found] == pytest.approx(max(chains.values()), rel=1e-4)
-    np.testing.assert_array_equal(
-        search_beam(model, features, limit, 1).numpy(), decode_greedily(model, features, limit).chains
-    )
+def test_a_wide_beam_finds_the_most_probable_set(set_models, features, limit):
+    for model in set_models:
+        wide = search_beam(model, features, limit, 64)
+        for row, chain in zip(features, wide.tolist(), strict=True):
+            sets = all_sets(model, row, limit)
+            assert sets[set_of(chain)] == pytest.approx(max(sets.values()), rel=1e-4)
 
 
-def test_a_wider_beam_is_mostly_no_less_probable(model, features):
-    means = []
-    for width in (1, 3, 64):
-        found = search_beam(model, features, 4, width).tolist()
-        each = [
-            all_chains(model, row, 4)[tuple(x for x in chain if x >= 0)]
-            for row, chain in zip(features, found, strict=True)
-        ]
-        means.append(np.mean(each))
-    assert means[0] <= means[1] + 1e-6 <= means[2] + 2e-6
+def test_the_labels_of_a_beam_stand_in_the_order_of_the_most_probable_chain(set_models, features):
+    for model in set_models:
+        for row, chain in zip(features, search_beam(model, features, 4, 64).tolist(), strict=True):
+            found = tuple(label for label in chain if label >= 0)
+            chains = all_chains(model, row, 4)
+            orders = [chains[order] for order in itertools.permutations(found)]
+            assert chains[found] == pytest.approx(max(orders), rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4])
+def test_the_narrowest_beam_is_greedy(model, features, limit):
+    narrow = search_beam(model, features, limit, 1)
+    np.testing.assert_array_equal(narrow.numpy(), decode_greedily(model, features, limit).chains)
+
+
+def test_a_wider_beam_is_mostly_no_less_probable(set_models, features):
+    for model in set_models:
+        means = []
+        for width in (1, 3, 64):
+            found = search_beam(model, features, 4, width).tolist()
+            each = [
+                all_sets(model, row, 4)[set_of(chain)] for row, chain in zip(features, found, strict=True)
+            ]
+            means.append(np.mean(each))
+        assert means[0] <= means[1] + 1e-6 <= means[2] + 2e-6
+
+
+class Certain:
+    """A model of two labels that says the same always, some of it with probability 0 or 1."""
+
+    num_labels, state_parts = 2, 1
+
+    def __init__(self, probabilities):
+        self.probabilities = torch.tensor(probabilities)
+
+    def start(self, features):
+        return (torch.zeros(len(features), 1),)
+
+    def advance(self, state, _labels):
+        return state
+
+    def log_probs(self, _state, emitted):
+        weights = self.probabilities * torch.nn.functional.pad(~emitted, (0, 1), value=True)
+        return (weights / weights.sum(dim=1, keepdim=True)).log()
+
+
+@pytest.mark.parametrize(("probabilities", "expected"), [([0.0, 0.0, 1.0], [-1]), ([0.0, 1.0, 1e-9], [1])])
+def test_what_is_impossible_is_no_candidate(probabilities, expected):
+    assert search_beam(Certain(probabilities), torch.zeros(2, 1), 1, 3).tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_no_set_has_a_greater_expected_f1(model, features, limit):
+    found = sets_of_most_expected_f1(model, features, limit, num_chains=1000)
+    assert found.shape[1] <= limit
+    every = [frozenset(each) for k in range(limit + 1) for each in itertools.combinations(range(LABELS), k)]
+    for row, chain in zip(features, found.tolist(), strict=True):
+        sets = all_sets(model, row, limit)
+
+        def expected_f1(answer, sets=sets):
+            return sum(
+                probability * (2 * len(answer & truth) / (len(answer) + len(truth)) if answer | truth else 1)
+                for truth, probability in sets.items()
+            )
+
+        assert expected_f1(set_of(chain)) > max(map(expected_f1, every)) - 0.01
 
 
 def test_sampled_chains_rank_by_the_probability_of_being_in_the_chain(model, features):

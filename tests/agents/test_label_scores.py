@@ -6,10 +6,10 @@ import torch
 
 from labelchain.agents.averaging import AveragedModel
 from labelchain.agents.chain_network import NetworkConfig
-from labelchain.agents.decoders import inclusion_probabilities
 from labelchain.agents.decoding import ChainPredictor
 from labelchain.agents.label_scores import label_scores
 from labelchain.agents.networks import build_network
+from labelchain.agents.sampled_chains import inclusion_probabilities
 from labelchain.envs.evaluation import SelectedPredictor
 from labelchain.envs.metrics import Predictions
 
