@@ -94,7 +94,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="chain|first-step|sampled-chains|beam|expected-f1",
-            help="How to read a network: first-step, sampled-chains change the ranking, the last two the set.",
+            help="How to read a network: the second and third change the ranking, the last two the set.",
         ),
     ] = "chain",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
