@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,21 +15,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from labelchain.agents.decoders import DECIDES, Decoding, under_decoding
 from labelchain.agents.label_scores import label_scores
 from labelchain.agents.plain_values import LARGEST_SEED
 from labelchain.agents.rollouts import ranking_part
 from labelchain.agents.runs import Progress, Run
 from labelchain.agents.sb3 import ALGORITHMS
 from labelchain.agents.settings import settings_for
+from labelchain.baselines.in_memory import in_memory
 from labelchain.baselines.label_encoding import LabelEncoding
 from labelchain.baselines.learners import LEARNERS, fit, learner_named
 from labelchain.baselines.prediction import decided, dense_batches
-from labelchain.envs.datasets import MultilabelDataset
-from labelchain.envs.datasets.checks import as_features, as_image_shape, hold_out
-from labelchain.envs.metrics import stacked
+from labelchain.envs.metrics import LABEL_SET_METRICS, stacked
 
-IN_MEMORY = "memory-"
-"""What the names of data sets from memory begin with; what follows tells their contents apart."""
+DECODINGS = tuple(decoding for decoding, metrics in DECIDES.items() if metrics[-1] in LABEL_SET_METRICS)
+"""What ``decoding`` may be: how to read label sets."""
 
 
 class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -60,6 +58,9 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             curves, for ``labelchain board``. A run that was stopped goes on from there, and a finished one is
             not trained again, so it needs a number as ``random_state``, and a folder of its own. There are no
             test rows here: what its result calls ``test`` is of the rows held out.
+        decoding: How ``predict`` reads label sets from a network: ``chain``, the greedy chain; ``beam``, the
+            most probable set that a beam search finds; ``expected-f1``, that of the greatest expected F1. It
+            has no part in training, and may be set later.
         progress: Called now and then with the share of the work done, in [0, 1], and a few words: ``print``
             will do.
 
@@ -81,6 +82,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = None,
         image_shape: tuple[int, int] | None = None,
         run_dir: str | Path | None = None,
+        decoding: str = "chain",
         progress: Progress | None = None,
     ) -> None:
         self.learner = learner
@@ -88,6 +90,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.image_shape = image_shape
         self.run_dir = run_dir
+        self.decoding = decoding
         self.progress = progress
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -108,6 +111,7 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.learner!r} learns in an environment: train it by 'labelchain train'. Here: {usable}"
             )
         learner = learner_named(self.learner)
+        self._decoding()
         if not isinstance(self.settings, Mapping | None):
             raise ValueError(f"settings must be a mapping of names to values, got {self.settings!r}")
         state = self.random_state
@@ -133,8 +137,10 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any] | sparse.csr_array:
         """The label sets, ``(n, L)`` of 0 and 1, columns as in ``classes_``; sparse if ``y`` was sparse."""
         batches = dense_batches(self._features(X))
-        chains = stacked([self.predictor_.predict(batch).chains for batch in batches])
-        return self._encoding.indicators(chains)
+        reader = under_decoding(self.predictor_, self._decoding(), self.settings_.beam_width)
+        if reader is None:  # it has no chains, and one way to be read
+            reader = self.predictor_
+        return self._encoding.indicators(stacked([reader.predict(batch).chains for batch in batches]))
 
     def predict_chain(self, X: Any) -> list[list[tuple[Any, float]]]:
         """The label sets in the order decided: for each row, pairs of a label and its probability.
@@ -191,6 +197,12 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         wrong = (truth != predicted).sum(axis=1) > 0
         return float(np.average(~wrong, weights=sample_weight))
 
+    def _decoding(self) -> Decoding:
+        for decoding in DECODINGS:
+            if decoding == self.decoding:
+                return decoding
+        raise ValueError(f"decoding must be one of {', '.join(DECODINGS)}, got {self.decoding!r}")
+
     def _fitted(self) -> Any:
         check_is_fitted(self)
         return self.predictor_
@@ -229,38 +241,6 @@ def _given_seed(random_state: Any) -> int | None:
             f"got {random_state}"
         )
     return int(random_state)
-
-
-def in_memory(
-    X: Any, labels: sparse.csr_array, label_names: list[str], image_shape: tuple[int, int] | None = None
-) -> MultilabelDataset:
-    """A data set all of whose rows are for training, a tenth of them to choose models.
-
-    Its test rows are those again: they give no result, but learners take them to report on.
-
-    Args:
-        X: ``(n, num_features)`` finite float32, an array or CSR.
-        labels: ``(n, L)`` int8 CSR of ones.
-        label_names: L names.
-        image_shape: ``(height, width)`` if each row is a picture.
-
-    Raises:
-        ValueError: If there are too few rows, or features and labels do not go together.
-    """
-    num_rows = labels.shape[0]
-    if X.shape[0] != num_rows:
-        raise ValueError(f"X has {X.shape[0]} rows, but y has {num_rows}; give the labels of each row")
-    if num_rows < 2:
-        raise ValueError(f"n_samples={num_rows}: a tenth is held out to choose models, so two are needed")
-    if image_shape is not None:
-        image_shape = as_image_shape(image_shape, X.shape[1], "X")
-    features = as_features(X, "X")
-    train, validation = hold_out(np.arange(num_rows), "X")
-    splits = {"train": train, "validation": validation, "test": validation}
-    dataset = MultilabelDataset("", features, labels, splits, tuple(label_names), image_shape=image_shape)
-    # The same arrays are not enough: pixels are scaled in another way, and a run keeps names of labels.
-    content = repr((dataset.fingerprint, image_shape, dataset.label_names))
-    return replace(dataset, name=f"{IN_MEMORY}{hashlib.sha256(content.encode()).hexdigest()[:16]}")
 
 
 def _silent(_share: float, _note: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from labelchain.agents.decoders import Decoding, under_decoding
 from labelchain.agents.devices import CPU
 from labelchain.agents.runs import Run
-from labelchain.baselines.chain_classifier import IN_MEMORY
+from labelchain.baselines.in_memory import IN_MEMORY
 from labelchain.baselines.learners import learner_named
 from labelchain.baselines.prediction_columns import Columns
 from labelchain.cli.data import load

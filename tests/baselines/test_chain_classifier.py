@@ -14,10 +14,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from labelchain.agents.decoders import under_decoding
 from labelchain.agents.runs import Run, RunError
 from labelchain.agents.settings import settings_for
 from labelchain.baselines import ChainClassifier
-from labelchain.baselines.chain_classifier import in_memory
+from labelchain.baselines.in_memory import in_memory
 from labelchain.baselines.learners import fit, learner_named
 from labelchain.envs.evaluation import evaluate
 
@@ -300,6 +301,25 @@ def test_a_wrong_image_shape_is_one_clear_error(shape):
         classifier().set_params(image_shape=shape).fit(*data())
 
 
+def test_label_sets_are_read_by_a_decoding_of_choice():
+    X, Y = data()
+    model = classifier(epochs=3, width=32).fit(X, Y)
+    found = {}
+    for decoding in ("chain", "beam", "expected-f1"):
+        other = under_decoding(model.predictor_, decoding, model.settings_.beam_width)
+        chains = other.predict(X).chains
+        found[decoding] = model.set_params(decoding=decoding).predict(X)
+        for row, chain in zip(found[decoding], chains, strict=True):
+            assert set(np.flatnonzero(row)) == set(chain[chain >= 0])
+    assert len({each.tobytes() for each in found.values()}) == 3
+    independent = classifier("binary-relevance").fit(X, Y)
+    np.testing.assert_array_equal(
+        independent.predict(X), independent.set_params(decoding="expected-f1").predict(X)
+    )
+    with pytest.raises(ValueError, match="got 'greedy'"):
+        model.set_params(decoding="greedy").predict(X)
+
+
 def test_wrong_use_is_one_clear_error():
     X, Y = data()
     cases = [
@@ -315,6 +335,12 @@ def test_wrong_use_is_one_clear_error():
         (classifier().set_params(random_state=1.5), X, Y, "1.5 cannot be used to seed"),
         (classifier(), X * np.nan, Y, "NaN"),
         (classifier(epochs=1.5), X, Y, "epochs must be of type int, got 1.5"),
+        (
+            classifier().set_params(decoding="first-step"),
+            X,
+            Y,
+            "decoding must be one of chain, beam, expected-f1",
+        ),
         (classifier().set_params(settings=[1]), X, Y, r"settings must be a mapping .*, got \[1\]"),
         (
             classifier().set_params(run_dir="never-made", random_state=None),
