@@ -150,6 +150,17 @@ def test_results_that_are_none_are_refused(comparison, damage):
         comparison("popularity", seeds=1)
 
 
+def test_a_decoding_that_some_runs_were_finished_without_is_left_out(comparison):
+    comparison("order-free")
+    path = comparison.folder / "order-free" / "seed-1" / "predictions.npz"
+    arrays = dict(np.load(path))
+    del arrays["expected-f1/chains"]
+    np.savez(path, **arrays)
+    results = comparison("order-free")
+    assert comparison.worked == []
+    assert list(results["decodings"]["order-free"]) == ["chain", "first-step", "sampled-chains", "beam"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [(5, r"0\.\.4 and -1, got 0\.\.5"), (-2, r"0\.\.4 and -1, got -2"), (0.5, "integers")],
