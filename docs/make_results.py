@@ -17,6 +17,7 @@ P_VALUES = ("p_value", "seed_p_value")
 RESULTS = Path(__file__).parent / "results"
 RANKING = ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5")
 LABEL_SET = ("f1_example", "subset_accuracy")
+OF_SETS = ("chain", "beam", "expected-f1")
 HEADINGS = {"f1_example": "F1", "subset_accuracy": "subset"}
 SURE = 0.05
 """Gains of a p-value below are marked: ``*`` over test rows, ``**`` over seeds too."""
@@ -139,6 +140,20 @@ def decision_table(figure: str) -> Iterator[str]:
             yield row([name, *("" if value is None else f"{value:.1f}" for value in found)])
 
 
+def set_decodings() -> Iterator[str]:
+    """The lines of the F1 and subset accuracy of some learners under each decoding of label sets."""
+    columns = [(learner, decoding) for learner in ("composite", "two-always-random") for decoding in OF_SETS]
+    yield row(["data", *(f"`{learner}`, {decoding}" for learner, decoding in columns)])
+    yield row(["---"] * (len(columns) + 1))
+    for name, results in comparisons().items():
+        cells = []
+        for learner, decoding in columns:
+            entry = results["decodings"].get(learner, {}).get(decoding)
+            scores = [] if entry is None else [f"{entry[metric]['mean']:.1f}" for metric in LABEL_SET]
+            cells.append(", ".join(scores))
+        yield row([name, *cells])
+
+
 def tables() -> Iterator[str]:
     """The lines of all tables."""
     metrics = RANKING + LABEL_SET
@@ -196,6 +211,7 @@ def tables() -> Iterator[str]:
     yield row(["---"] * (len(heads) - 1))
     for name, results in comparisons().items():
         yield row([name, *best_decodings(results, metrics)])
+    yield from ("", "## Label sets by decoding: F1, and whole sets right", "", *set_decodings())
     for figure, title in (
         (
             "easy_first",
