@@ -37,7 +37,10 @@ def steps_of(predictor: Predictor, features: NDArray[np.float32], most: int) -> 
 
 
 def decided(
-    predictor: Predictor, features: NDArray[np.float32], num_labels: int
+    predictor: Predictor,
+    features: NDArray[np.float32],
+    num_labels: int,
+    reader: Predictor | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The label sets of a few inputs in the order decided, and how sure each decision was.
 
@@ -45,14 +48,16 @@ def decided(
         predictor: What is asked.
         features: ``(n, num_features)``.
         num_labels: L.
+        reader: The predictor under another decoding, if label sets are to be read by that.
 
     Returns:
         Labels ``(n, length)``, padded with -1; and the probability of each given the input and those before
-        it, ``(n, length)`` float32, 0 where there is none. Of what has no chains, its score of the label.
+        it, ``(n, length)`` float32, 0 where there is none. Of another decoding, or of what has no chains, the
+        score of the label.
     """
-    steps = steps_of(predictor, features, most=1)
+    steps = steps_of(predictor, features, most=1) if reader is None else None
     if steps is None:
-        chains = predictor.predict(features).chains
+        chains = (reader or predictor).predict(features).chains
         scores = label_scores(predictor, features, num_labels)
         return chains, np.where(chains >= 0, np.take_along_axis(scores, chains, axis=1), 0).astype(np.float32)
     is_label = (steps.actions >= 0) & (steps.actions < num_labels)

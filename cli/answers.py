@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labelchain.cli.errors import console, reported_errors
-from labelchain.cli.options import DeviceOption
+from labelchain.cli.options import DecodingOption, DeviceOption
 
 answers_app = typer.Typer()
 
@@ -33,10 +33,7 @@ def predict(
             "--format", metavar="csv|jsonl", show_default="as --out ends, else csv", help="CSV or JSON lines."
         ),
     ] = None,
-    decoding: Annotated[
-        str,
-        typer.Option(metavar="chain|first-step|sampled-chains", help="How to read rankings from a network."),
-    ] = "chain",
+    decoding: DecodingOption = "chain",
     features_from: Annotated[
         int | None,
         typer.Option(

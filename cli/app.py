@@ -18,6 +18,7 @@ from labelchain.cli.errors import GOES_ON, console, reported_errors, working
 from labelchain.cli.options import (
     AddressOption,
     DatasetArgument,
+    DecodingOption,
     DeviceOption,
     EngineOption,
     EpochsOption,
@@ -90,13 +91,7 @@ def train(
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    decoding: Annotated[
-        str,
-        typer.Option(
-            metavar="chain|first-step|sampled-chains|beam|expected-f1",
-            help="How to read a network: the second and third change the ranking, the last two the set.",
-        ),
-    ] = "chain",
+    decoding: DecodingOption = "chain",
     dataset: Annotated[str | None, typer.Option(help="The data, if they moved since the training.")] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The test file that goes with --dataset.")

@@ -43,6 +43,13 @@ TestOption = Annotated[
 EpochsOption = Annotated[
     int | None, typer.Option(min=1, show_default="suits the data set", help="Passes over the training rows.")
 ]
+DecodingOption = Annotated[
+    str,
+    typer.Option(
+        metavar="chain|first-step|sampled-chains|beam|expected-f1",
+        help="How to read a network: the second and third change rankings, the last two label sets.",
+    ),
+]
 JobsOption = Annotated[
     int | None, typer.Option(min=1, show_default="one for each core", help="Runs trained at a time.")
 ]

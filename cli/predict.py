@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from labelchain.agents.decoders import DECIDES, Decoding
 from labelchain.agents.devices import CPU
-from labelchain.agents.rollouts import ranking_part
+from labelchain.agents.rollouts import label_set_part, ranking_part
 from labelchain.agents.runs import Run
 from labelchain.baselines.prediction import BATCH, decided, dense_batches
 from labelchain.baselines.prediction_models import TrainedModel, open_model
@@ -51,7 +51,7 @@ def predict_file(
     Args:
         run_directory: Of a finished run.
         path: The rows.
-        decoding: How networks rank.
+        decoding: How networks are read.
         form: How lines are written.
         out: The file that is written, beside and renamed; or ``None`` for standard output.
         zero_based: Whether the features of LIBSVM's text are numbered from 0; ``None``: as in training.
@@ -63,8 +63,6 @@ def predict_file(
         OSError: If ``out`` is no path of a file.
         RunError: If the run is not finished or damaged.
     """
-    if DECIDES[decoding][0] not in RANKING_METRICS:
-        raise UsageError(f"decoding {decoding!r} does not rank: take chain, first-step or sampled-chains")
     if out is not None:
         check_output(out)
     torch.set_num_threads(1)  # the same sums whatever the number of cores, as in training
@@ -114,7 +112,11 @@ def _lines(
 ) -> Iterator[str]:
     """The text of the output, a batch at a time."""
     columns, names = model.columns, model.columns.label_names
-    ranker = read_as(ranking_part(model.predictor), decoding, run)
+    ranker, reader = ranking_part(model.predictor), None
+    if DECIDES[decoding][0] in RANKING_METRICS:
+        ranker = read_as(ranker, decoding, run)
+    else:
+        reader = read_as(label_set_part(model.predictor), decoding, run)
     done = 0
     parts = feature_rows(
         path,
@@ -126,7 +128,7 @@ def _lines(
     )
     with nullcontext() if quiet else working(f"predicting {path}") as status:
         for features in (batch for part in parts for batch in dense_batches(part)):
-            chains, shares = decided(model.predictor, features, len(names))
+            chains, shares = decided(model.predictor, features, len(names), reader)
             rows = _rows(done, chains, shares, ranker.predict(features).ranking, names)
             if form == "csv":
                 yield _csv([*([] if done else [HEADINGS]), *map(_cells, rows)])

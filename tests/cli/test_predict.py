@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from labelchain.agents.decoders import under_decoding
+from labelchain.agents.label_scores import label_scores
 from labelchain.agents.runs import Run, RunError
 from labelchain.baselines import ChainClassifier
 from labelchain.baselines.learners import fit, learner_named
@@ -89,6 +91,26 @@ def test_another_decoding_changes_rankings_only(trained, npz, tmp_path):
         assert one["labels"] == other["labels"]
         assert sorted(one["ranking"]) == sorted(other["ranking"])
     assert lines["chain"] != lines["sampled-chains"]
+
+
+@pytest.mark.parametrize("decoding", ["beam", "expected-f1"])
+def test_decodings_of_label_sets_leave_rankings_alone(trained, npz, decoding):
+    made = trained("always-random")
+    data = load_dataset(npz)
+    features = data.dense_features(np.arange(60))
+    model = learner_named(made.learner).load(made, data)
+    chains = under_decoding(model, decoding, made.settings.beam_width).predict(features).chains
+    scores = label_scores(model, features, data.num_labels)
+    greedy, other = (
+        [json.loads(line) for line in run("predict", made.directory, npz, *more).stdout.splitlines()]
+        for more in (("--format", "jsonl"), ("--format", "jsonl", "--decoding", decoding))
+    )
+    assert [line["ranking"] for line in other] == [line["ranking"] for line in greedy]
+    assert [line["labels"] for line in other] != [line["labels"] for line in greedy]
+    for line, chain, row in zip(other, chains, scores, strict=True):
+        held = chain[chain >= 0]
+        assert line["labels"] == [data.label_names[label] for label in held]
+        assert line["probabilities"] == pytest.approx(row[held], abs=1e-4)
 
 
 def test_a_file_without_rows_gives_an_empty_table(trained, tmp_path):
@@ -215,7 +237,7 @@ def test_wrong_use_is_one_clear_error(trained, npz, tmp_path, make_dataset):
     assert not out.exists()
     assert not list(tmp_path.glob(".out*"))
     assert_error(run("predict", made.directory, npz, "--format", "xml"), 2, "'xml'", "csv, jsonl")
-    assert_error(run("predict", made.directory, npz, "--decoding", "beam"), 2, "'beam' does not rank")
+    assert_error(run("predict", made.directory, npz, "--decoding", "best"), 2, "unknown decoding 'best'")
     assert_error(
         run("predict", classical.directory, npz, "--decoding", "first-step"), 2, "popularity has no chains"
     )
