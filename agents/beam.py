@@ -23,13 +23,13 @@ class _Beams:
     scores: Tensor
     """``(n, width)`` log-probability of the set's chains, falling; minus infinity where there is no set."""
     chains: Tensor
-    """``(n, width, max_labels)`` labels in the order of the set's best chain, padded with -1."""
+    """``(n, width, max_labels)`` labels in the order they were added, padded with -1."""
     stopped: Tensor
     """``(n, width)`` whether the chains have their STOP."""
     emitted: Tensor
     """``(n, width, num_labels)``."""
     keys: Tensor
-    """``(n, width)`` int64: equal sets have equal keys, if both have their STOP or neither."""
+    """``(n, width)`` int64: equal sets have equal keys."""
 
 
 @torch.no_grad()
@@ -38,17 +38,17 @@ def search_beam(model: StepModel, features: Tensor, max_labels: int, width: int)
 
     A set is as probable as its chains in all orders together. Beams of the same labels are merged at every
     step, which loses nothing where the model sees the labels so far as a set (the ``sum`` cell); of ``gru``,
-    the state of the best chain goes on. Unmerged, sets with one good order would pass for more probable than
-    others.
+    the state that goes on is that of the most probable way to the set. Unmerged, sets with one good order
+    would pass for more probable than others.
 
     Args:
         model: Gives the step distributions.
         features: ``(n, num_features)`` float32.
         max_labels: Chain limit.
-        width: How many sets are kept at each step; 1 is greedy.
+        width: How many sets are kept at each step; 1 is greedy, but for ties.
 
     Returns:
-        ``(n, length)`` int64 labels in the order of the set's best chain, padded with -1.
+        ``(n, length)`` int64 labels, each where the most probable way to the set adds it, padded with -1.
     """
     num_rows, num_labels, device = len(features), model.num_labels, features.device
     length = min(max_labels, num_labels)
@@ -85,9 +85,14 @@ def search_beam(model: StepModel, features: Tensor, max_labels: int, width: int)
 
 
 def _keys(num_labels: int) -> Tensor:
-    """A random number for each label and for STOP: their sums tell sets apart (Zobrist 1970)."""
+    """A random number for each label, whose sums tell sets apart (Zobrist 1970), and 0 for STOP.
+
+    At one step the sets that have their STOP have fewer labels than the others, and so other keys.
+    """
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(-(2**63), 2**63 - 1, (num_labels + 1,), generator=generator)
+    keys = torch.randint(-(2**63), 2**63 - 1, (num_labels + 1,), generator=generator)
+    keys[num_labels] = 0
+    return keys
 
 
 def _grow(model: StepModel, state: State, beams: _Beams, keys: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -102,8 +107,7 @@ def _grow(model: StepModel, state: State, beams: _Beams, keys: Tensor, step: int
     candidates = (beams.scores[..., None] + log_probs).flatten(1).float()
     scores, index = candidates.topk(min(CANDIDATES * width, candidates.shape[1]), dim=1)
     parent, action = index // (num_labels + 1), index % (num_labels + 1)
-    added = keys[action].masked_fill(beams.stopped.gather(1, parent), 0)
-    of_sets = beams.keys.gather(1, parent) + added
+    of_sets = beams.keys.gather(1, parent) + keys[action]
     beams.scores, place = _merged(scores, of_sets).topk(width, dim=1)
     parent, action = parent.gather(1, place), action.gather(1, place)
     beams.keys = of_sets.gather(1, place)
@@ -125,7 +129,8 @@ def _merged(scores: Tensor, keys: Tensor) -> Tensor:
         keys: ``(n, m)``, equal for equal sets.
 
     Returns:
-        ``(n, m)``: at the first of equal sets the logarithm of their sum, at the others minus infinity.
+        ``(n, m)``: at the first of equal sets the logarithm of their sum, at the others minus infinity, as
+        where float32 cannot hold the sum beside the best of the row.
     """
     together, order = keys.sort(dim=1, stable=True)
     first = torch.ones_like(together, dtype=torch.bool)

@@ -84,7 +84,7 @@ def inclusion_probabilities(
 def sets_of_most_expected_f1(
     model: StepModel, features: Tensor, max_labels: int, num_chains: int = FOR_SETS
 ) -> Tensor:
-    """The label sets whose expected F1 is the greatest, of all sets, if the truth is like sampled chains.
+    """The label sets of the greatest expected F1 within the limit, if the truth is like sampled chains.
 
     A set of k labels has an expected F1 of the sum over its labels of the mean of ``2 / (k + s)`` over the
     chains that hold the label, where s is a chain's length (Dembczyński et al., An exact algorithm for
@@ -118,6 +118,5 @@ def sets_of_most_expected_f1(
         better = found > expected
         expected = torch.where(better, found, expected)
         best[better, :size] = order[better]
-        best[better, size:] = -1
     longest = max(1, int((best >= 0).sum(dim=1).max())) if num_rows else 1
     return best[:, :longest]

@@ -71,7 +71,7 @@ class Settings(NetworkConfig):
     max_labels: int | None = None
     """Chain limit; by default ``int(1.5 * largest training label set) + 1``."""
     beam_width: int = 5
-    """How many chains the decoding ``beam`` keeps."""
+    """How many label sets the decoding ``beam`` keeps."""
     sb3_steps: int | None = None
     """Environment steps of Stable-Baselines3 agents; by default what ``agents/hyperparameters`` says."""
     sb3_reward: str | None = None

@@ -143,10 +143,10 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._encoding.indicators(stacked([reader.predict(batch).chains for batch in batches]))
 
     def predict_chain(self, X: Any) -> list[list[tuple[Any, float]]]:
-        """The label sets in the order decided: for each row, pairs of a label and its probability.
+        """The greedy chains: for each row, pairs of a label and its probability, in the order decided.
 
         The probability is that of the step, given the input and the labels before it; of a learner without
-        chains it is its score of the label.
+        chains it is its score of the label. ``decoding`` has no part in it.
         """
         num_labels = len(self.classes_)
         found = []
@@ -161,8 +161,8 @@ class ChainClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """How sure it is of each label, ``(n, L)`` in [0, 1].
 
         Of a chain it is an estimate, from sampled chains, of the probability that a chain holds the label; of
-        ``binary-relevance`` the probability of the label. ``predict`` takes the greedy chain, which need not
-        hold just the labels above 1/2.
+        ``binary-relevance`` the probability of the label. ``predict`` reads label sets as ``decoding`` says:
+        they need not be just the labels above 1/2.
         """
         return self._scores(X, self._fitted())
 

@@ -312,6 +312,8 @@ def test_label_sets_are_read_by_a_decoding_of_choice():
         for row, chain in zip(found[decoding], chains, strict=True):
             assert set(np.flatnonzero(row)) == set(chain[chain >= 0])
     assert len({each.tobytes() for each in found.values()}) == 3
+    narrow = classifier(epochs=3, width=32, beam_width=1).set_params(decoding="beam").fit(X, Y)
+    np.testing.assert_array_equal(narrow.predict(X), found["chain"])
     independent = classifier("binary-relevance").fit(X, Y)
     np.testing.assert_array_equal(
         independent.predict(X), independent.set_params(decoding="expected-f1").predict(X)
