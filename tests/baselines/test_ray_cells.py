@@ -17,7 +17,7 @@ from labelchain.baselines.ray_cells import run_cells_on_ray
 
 NAMES = ["chain-pg", "target-reordering", "composite", "popularity"]
 TINY = Settings(width=8, epochs=2, batch_size=16)
-LONGER = Settings(width=8, epochs=40, batch_size=4)
+LONGER = Settings(width=8, epochs=100, batch_size=4)
 QUICK_TO_NOTICE = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500}
 """Settings of Ray: a dead node is known as such within seconds."""
 
