@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from labelchain.agents.chain_network import State
-from labelchain.agents.decoding import StepModel, numbers
+from labelchain.agents.decoding import StepModel, numbers, trimmed
 
 CANDIDATES = 4
 """How many continuations are looked at for each place in the beam: several may be of one set."""
@@ -80,8 +80,7 @@ def search_beam(model: StepModel, features: Tensor, max_labels: int, width: int)
             tuple(t[flat] for t in state), action[going].flatten().clamp(max=num_labels - 1)
         )
     best[beams.rows] = beams.chains[:, 0]
-    longest = max(1, int((best >= 0).sum(dim=1).max())) if num_rows else 1
-    return best[:, :longest]
+    return trimmed(best)
 
 
 def _keys(num_labels: int) -> Tensor:

@@ -51,6 +51,12 @@ def numbers(log_probs: Tensor) -> Tensor:
     return log_probs
 
 
+def trimmed(chains: Tensor) -> Tensor:
+    """Chains ``(n, length)``, padded with -1, without the columns that no row needs; one stays at least."""
+    longest = max(1, int((chains >= 0).sum(dim=1).max())) if len(chains) else 1
+    return chains[:, :longest]
+
+
 class RunningChains:
     """The chains of a batch that still run, while a model is decoded one step after the other.
 
@@ -120,8 +126,7 @@ def decode_greedily(model: StepModel, features: Tensor, max_labels: int) -> Pred
             running.emit(label[going])
     in_set = torch.arange(length, device=features.device) < stopped_at[:, None]
     chains = torch.where(in_set, out, -1)
-    longest = max(1, int((chains >= 0).sum(dim=1).max())) if num_rows else 1
-    return Predictions(out[:, :RANKED].cpu().numpy(), chains[:, :longest].cpu().numpy())
+    return Predictions(out[:, :RANKED].cpu().numpy(), trimmed(chains).cpu().numpy())
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelchain.agents.decoding import RunningChains, StepModel, action_at, numbers
+from labelchain.agents.decoding import RunningChains, StepModel, action_at, numbers, trimmed
 
 FOR_PROBABILITIES, FOR_SETS = 16, 32
 """How many chains are drawn. Probabilities need fewer: they look at all labels of each step."""
@@ -118,5 +118,4 @@ def sets_of_most_expected_f1(
         better = found > expected
         expected = torch.where(better, found, expected)
         best[better, :size] = order[better]
-    longest = max(1, int((best >= 0).sum(dim=1).max())) if num_rows else 1
-    return best[:, :longest]
+    return trimmed(best)
